@@ -1,0 +1,83 @@
+"""HTTP as values: what the server hands up, and what it is handed back. No sockets here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class BodyTooLarge(Exception):
+    """More bytes than the reader allowed. The pipeline turns it into the protocol's own client error."""
+
+
+class BodyTruncated(Exception):
+    """The client closed, or its framing broke, before the whole body had come."""
+
+
+class Body(Protocol):
+    """A request's body. Exactly one of `read` and iteration is used, once."""
+
+    length: int | None
+    """Bytes declared by Content-Length; None when chunked."""
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body; raises BodyTooLarge past `limit` bytes, BodyTruncated if it ends early."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The body's chunks as they come, with back-pressure."""
+        ...
+
+
+class BufferedBody:
+    """A body that is already here. `read` completes without suspending."""
+
+    __slots__ = ("data", "length")
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = data
+        self.length: int | None = len(data)
+
+    async def read(self, limit: int) -> bytes:
+        if len(self.data) > limit:
+            raise BodyTooLarge
+        return self.data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.data:
+            yield self.data
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request, as it came. Nothing is decoded or normalised: S3 keys with `//`, `..` and `%2F` survive."""
+
+    method: str
+    path: str
+    """Raw, percent-encoded, without the query; never empty, starts with "/"."""
+    query: str
+    """Raw, without the "?"; "" if there is none."""
+    headers: Mapping[str, str]
+    """Names in lower case; values latin-1, stripped; repeated headers joined with ","."""
+    body: Body
+    scheme: str = "http"
+    peer: str = "127.0.0.1"
+    port: int = 4566
+    """The port of the jar that the request came in on."""
+
+    @property
+    def host(self) -> str:
+        """The Host header, with its port if it had one."""
+        return self.headers.get("host", "")
+
+
+@dataclass(slots=True)
+class Response:
+    """One HTTP answer. A streamed body (async iterator) with a known size carries its own content-length header;
+    without one it goes out chunked."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    """Names in lower case. The server adds content-length (for bytes), date, connection."""
+    body: bytes | AsyncIterator[bytes] = b""
