@@ -1,0 +1,1 @@
+"""pytest fixtures: a forked world for each test."""
