@@ -1,0 +1,48 @@
+"""What the kernel asks of the layers above it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from cloudjar.kernel.context import Context
+    from cloudjar.kernel.paging import PageMembers
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """The jar, as a world sees it."""
+
+    def call(self, ctx: Context, service: str, operation: str, req: dict[str, Any]) -> dict[str, Any]:
+        """Validates, authorizes and runs a `def` operation in the context's transaction."""
+        ...
+
+    async def call_async(self, ctx: Context, service: str, operation: str, req: dict[str, Any]) -> dict[str, Any]:
+        """The same for any operation, in transactions of its own."""
+        ...
+
+    def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
+        """The context under a role that a service may assume."""
+        ...
+
+    def page_members(self, service: str, operation: str) -> PageMembers:
+        """Which members carry an operation's pages."""
+        ...
+
+    def listeners(self, source: str, detail_type: str) -> list[str]:
+        """Names of the functions that listen to such events."""
+        ...
+
+    def resolve(self, name: str, mark: type) -> Callable[..., Any]:
+        """The marked function with a name that `marks.name_of` gave; refuses functions that lack the mark."""
+        ...
+
+    async def offload(self, function: Callable[..., T], *args: Any) -> T:
+        """Runs slow pure work on another thread."""
+        ...
+
+    def log_failure(self, what: str, error: BaseException) -> None:
+        """Writes a failure of background work, with its traceback, to the jar's log."""
+        ...

@@ -1,0 +1,57 @@
+"""Ids: derived from the world's seed and a counter, in AWS's formats. The only place that reads randomness."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Callable
+
+HEX = "0123456789abcdef"
+BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+UPPER_ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class Ids:
+    """A stream of ids. `step` gives the next counter value; equal seeds and equal steps give equal ids."""
+
+    __slots__ = ("_seed", "_step")
+
+    def __init__(self, seed: bytes, step: Callable[[], int]) -> None:
+        self._seed = seed
+        self._step = step
+
+    def data(self, size: int) -> bytes:
+        """`size` bytes that look random and repeat with the seed."""
+        return hashlib.shake_128(self._seed + self._step().to_bytes(8, "big")).digest(size)
+
+    def text(self, alphabet: str, length: int) -> str:
+        """`length` letters of an alphabet."""
+        size = len(alphabet)
+        if size & (size - 1) == 0:
+            return "".join([alphabet[b & (size - 1)] for b in self.data(length)])
+        raw = self.data(2 * length)
+        return "".join([alphabet[(raw[i] << 8 | raw[i + 1]) % size] for i in range(0, 2 * length, 2)])
+
+    def hex(self, length: int) -> str:
+        """Lower-case hexadecimal, as in "i-0123456789abcdef0"."""
+        return self.data((length + 1) // 2).hex()[:length]
+
+    def uuid(self) -> str:
+        """A version-4 UUID in text."""
+        return str(uuid.UUID(bytes=self.data(16), version=4))
+
+    def unique_id(self, prefix: str) -> str:
+        """An IAM unique id: a prefix such as "AROA" and 17 letters."""
+        return prefix + self.text(BASE32, 17)
+
+
+def secret_bytes(size: int) -> bytes:
+    """Key material, from the operating system; never derived from a seed."""
+    return secrets.token_bytes(size)
+
+
+def secret_text(alphabet: str, length: int) -> str:
+    """A secret of letters, from the operating system."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))

@@ -1,0 +1,72 @@
+"""Marks on a service's functions. They only mark: nothing registers itself at import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MARK = "__cloudjar__"
+"""The attribute that a marked function carries: an instance of one of the classes below."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationMark:
+    on: Callable[[Any, dict[str, Any]], Any] | None = None
+    """(ctx, req) -> the ARN or ARNs that IAM is asked about; None means "*"."""
+    modelled: bool = False
+    """True where state and answers are right but nothing outside moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerMark:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class EventMark:
+    source: str
+    detail_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectMark:
+    pass
+
+
+def operation(*, on: Callable[[Any, dict[str, Any]], Any] | None = None, modelled: bool = False) -> Callable[[F], F]:
+    """Marks an AWS operation, `(ctx, req) -> dict | None`; the function's name is the operation's, in snake case.
+
+    A `def` runs in one transaction, to its end. An `async def` may wait, and touches state inside `with ctx.transaction():`.
+    """
+    return _marking(OperationMark(on, modelled))
+
+
+def timer(function: F) -> F:
+    """Marks a handler for `ctx.after`: `(ctx, *args) -> None`, in one transaction."""
+    return _marking(TimerMark())(function)
+
+
+def on_event(source: str, detail_type: str | None = None) -> Callable[[F], F]:
+    """Marks a subscriber, `(ctx, event) -> None`, in one transaction, in a service's `listeners.py`."""
+    return _marking(EventMark(source, detail_type))
+
+
+def effect(function: F) -> F:
+    """Marks a handler for `ctx.effect`: `async (ctx, *args) -> None`, outside any transaction, safe to run twice."""
+    return _marking(EffectMark())(function)
+
+
+def _marking(mark: Any) -> Callable[[F], F]:
+    def put_mark(function: F) -> F:
+        setattr(function, MARK, mark)
+        return function
+
+    return put_mark
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """A marked function's name, as records keep it: "services.lambda_.invoke:retry"."""
+    return f"{function.__module__.removeprefix('cloudjar.')}:{function.__name__}"

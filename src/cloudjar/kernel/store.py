@@ -1,0 +1,254 @@
+"""An ordered, transactional key-value store in one LMDB file. Nothing above this file knows LMDB.
+
+One process and one thread use a store; a write transaction runs to its end without waiting. Keys longer than LMDB's
+limit share an entry with their neighbours of the same first bytes, in order, so that callers see no limit.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import msgspec
+
+# LMDB's pages are mapped, not loaded: a large map costs address space only.
+FIRST_MAP_BYTES = 64 << 20
+HEADROOM_BYTES = 32 << 20
+_LONGEST_KEY = 500  # LMDB's own limit is 511
+_BATCH = 64  # rows fetched at a time, so that callers may change what they walk over
+_LONG_ENTRY = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
+
+
+class StoreFull(Exception):
+    """The transaction wrote more than the map had room for. It was aborted, the map has grown: run it again."""
+
+
+class Transaction:
+    """One write transaction: sees its own writes; all or nothing. Obtained from `Store.transaction`."""
+
+    __slots__ = ("_env", "_on_commit", "_txn", "bytes_written")
+
+    def __init__(self, env: lmdb.Environment, txn: Any) -> None:
+        self._env = env
+        # The binding's annotations allow for memoryviews, which only come where buffers are asked for.
+        self._txn = txn
+        self._on_commit: list[Callable[[], None]] = []
+        self.bytes_written = 0
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under `key`, or None."""
+        if len(key) > _LONGEST_KEY:
+            return self._long_get(key)
+        found: bytes | None = self._txn.get(key)
+        return found
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Sets `key` to `value`, replacing what was there."""
+        if len(key) > _LONGEST_KEY:
+            self._long_put(key, value)
+            return
+        self.bytes_written += len(key) + len(value)
+        self._txn.put(key, value)
+
+    def delete(self, key: bytes) -> bool:
+        """Removes `key`; says whether it was there."""
+        if len(key) > _LONGEST_KEY:
+            return self._long_put(key, None)
+        self.bytes_written += len(key)
+        return bool(self._txn.delete(key))
+
+    def range(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) of start <= key < stop, in order or backwards. b"" as `stop` means the end of the store."""
+        seen: bytes | None = None
+        while True:
+            batch = self._batch_down(start, stop, seen) if reverse else self._batch_up(start, stop, seen)
+            for row in batch:
+                yield row
+                seen = row[0]
+            if len(batch) < _BATCH:
+                return
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Calls back after the outermost commit; forgotten if the surrounding mark or transaction aborts."""
+        self._on_commit.append(callback)
+
+    @contextmanager
+    def mark(self) -> Iterator[None]:
+        """A nested transaction: an exception inside rolls back to here, and goes on up."""
+        parent, callbacks = self._txn, len(self._on_commit)
+        child = self._txn = self._env.begin(write=True, parent=parent)
+        try:
+            yield
+        except BaseException:
+            child.abort()
+            del self._on_commit[callbacks:]
+            raise
+        else:
+            child.commit()
+        finally:
+            self._txn = parent
+
+    def _batch_up(self, start: bytes, stop: bytes, seen: bytes | None) -> list[tuple[bytes, bytes]]:
+        rows: list[tuple[bytes, bytes]] = []
+        low = start if seen is None else seen
+        with self._txn.cursor() as cursor:
+            found = cursor.set_range(_physical(low))
+            while found and len(rows) < _BATCH:
+                for key, value in _logical(cursor.key(), cursor.value()):
+                    if stop and key >= stop:
+                        return rows
+                    if key >= start and (seen is None or key > seen):
+                        rows.append((key, value))
+                found = cursor.next()
+        return rows
+
+    def _batch_down(self, start: bytes, stop: bytes, seen: bytes | None) -> list[tuple[bytes, bytes]]:
+        rows: list[tuple[bytes, bytes]] = []
+        high = stop if seen is None else seen
+        with self._txn.cursor() as cursor:
+            if not high or not cursor.set_range(_physical(high)):
+                found = cursor.last()
+            else:
+                # The entry itself may hold long keys below `high`; anything not below is filtered.
+                found = True
+            while found and len(rows) < _BATCH:
+                entry = cursor.key()
+                for key, value in reversed(_logical(entry, cursor.value())):
+                    if (stop and key >= stop) or (seen is not None and key >= seen):
+                        continue
+                    if key < start:
+                        return rows
+                    rows.append((key, value))
+                found = cursor.prev()
+        return rows
+
+    def _long_get(self, key: bytes) -> bytes | None:
+        raw = self._txn.get(_physical(key))
+        if raw is None:
+            return None
+        entries = _LONG_ENTRY.decode(raw)
+        at = bisect.bisect_left(entries, (key[_LONGEST_KEY:],))
+        return entries[at][1] if at < len(entries) and entries[at][0] == key[_LONGEST_KEY:] else None
+
+    def _long_put(self, key: bytes, value: bytes | None) -> bool:
+        physical, rest = _physical(key), key[_LONGEST_KEY:]
+        raw = self._txn.get(physical)
+        entries = _LONG_ENTRY.decode(raw) if raw else []
+        at = bisect.bisect_left(entries, (rest,))
+        found = at < len(entries) and entries[at][0] == rest
+        if value is not None:
+            entries[at : at + found] = [(rest, value)]
+        elif found:
+            del entries[at]
+        if entries:
+            packed = msgspec.msgpack.encode(entries)
+            self.bytes_written += len(packed)
+            self._txn.put(physical, packed)
+        elif found:
+            self._txn.delete(physical)
+        return found
+
+
+def _physical(key: bytes) -> bytes:
+    return key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY] + b"\0"
+
+
+def _logical(key: bytes, value: bytes) -> list[tuple[bytes, bytes]]:
+    if len(key) <= _LONGEST_KEY:
+        return [(key, value)]
+    return [(key[:_LONGEST_KEY] + rest, part) for rest, part in _LONG_ENTRY.decode(value)]
+
+
+class Store:
+    """One LMDB environment. `transaction()` is the only way in."""
+
+    def __init__(self, directory: Path, *, flush_each_commit: bool = False) -> None:
+        """Opens or creates the store in `directory` (data.mdb, lock.mdb)."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        file = directory / "data.mdb"
+        used = file.stat().st_size if file.exists() else 0
+        self._map_bytes = FIRST_MAP_BYTES
+        while self._map_bytes < 2 * used + HEADROOM_BYTES:
+            self._map_bytes *= 2
+        # Commits go through the page cache, so they survive the process; `flush` makes them survive the machine.
+        self._env = lmdb.open(
+            str(directory), map_size=self._map_bytes, sync=flush_each_commit, metasync=flush_each_commit, max_readers=16, max_spare_txns=4
+        )
+        self._page_bytes: int = self._env.stat()["psize"]
+        self._written = 0
+        self._open: Transaction | None = None
+        self.dirty = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Everything inside commits together at the end, or, on an exception, never happened.
+
+        Raises StoreFull when the transaction outgrew the map: the map has then grown, and the caller may run it again.
+        """
+        if self._open is not None:
+            raise RuntimeError("a transaction is already open: use its mark()")
+        txn = self._env.begin(write=True)
+        mine = self._open = Transaction(self._env, txn)
+        try:
+            yield mine
+        except lmdb.MapFullError as full:
+            txn.abort()
+            self._open = None
+            self._grow(mine.bytes_written)
+            raise StoreFull from full
+        except BaseException:
+            txn.abort()
+            self._open = None
+            raise
+        try:
+            txn.commit()
+        except lmdb.MapFullError as full:
+            self._open = None
+            self._grow(mine.bytes_written)
+            raise StoreFull from full
+        self._open = None
+        if mine.bytes_written:
+            self.dirty = True
+            self._written += mine.bytes_written
+            # Growing ahead of need, between transactions, keeps StoreFull for a single huge transaction.
+            if self._written > HEADROOM_BYTES // 8:
+                self._written = 0
+                if (self._env.info()["last_pgno"] + 1) * self._page_bytes + HEADROOM_BYTES > self._map_bytes:
+                    self._grow(0)
+        for callback in mine._on_commit:
+            callback()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open now."""
+        return self._open is not None
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold data or have held some."""
+        return (self._env.info()["last_pgno"] + 1) * self._page_bytes
+
+    def copy(self, directory: Path, *, compact: bool = False) -> None:
+        """Writes a consistent copy of the whole store into an empty directory."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._env.copy(str(directory), compact=compact)
+
+    def flush(self) -> None:
+        """Forces what was committed onto the disk. May be called from another thread."""
+        self.dirty = False
+        self._env.sync(True)
+
+    def close(self) -> None:
+        """Flushes and closes. The store must not be used afterwards."""
+        if self.dirty:
+            self.flush()
+        self._env.close()
+
+    def _grow(self, wanted: int) -> None:
+        self._map_bytes = max(self._map_bytes * 2, self._map_bytes + 2 * wanted + HEADROOM_BYTES)
+        self._env.set_mapsize(self._map_bytes)
