@@ -1,0 +1,63 @@
+"""AWS's managed policies as data: `index.json` (name -> metadata) and one document a policy under `documents/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+_HERE = files(__name__)
+
+
+@dataclass(frozen=True)
+class ManagedPolicy:
+    """One AWS managed policy at its default version. Source: AWS Managed Policy Reference."""
+
+    name: str
+    path: str
+    id: str
+    """Stable. AWS's own id where it is known, else derived from the ARN in the same format (ANPA...)."""
+    default_version: str
+    create_date: str
+    """ISO 8601, UTC, of the policy."""
+    update_date: str
+    """ISO 8601, UTC, of the default version."""
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::aws:policy{self.path}{self.name}"
+
+    @cached_property
+    def text(self) -> str:
+        """The default version's document as JSON text; read from disk on first use."""
+        return _HERE.joinpath("documents", f"{self.name}.json").read_text("utf-8")
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The default version's document; a fresh dict each time, the caller's to change."""
+        parsed: dict[str, Any] = msgspec.json.decode(self.text)
+        return parsed
+
+
+@cache
+def _index() -> dict[str, ManagedPolicy]:
+    rows: dict[str, dict[str, str]] = msgspec.json.decode(_HERE.joinpath("index.json").read_bytes())
+    return {
+        name: ManagedPolicy(name, row["path"], row["id"], row["version"], row["created"], row["updated"]) for name, row in rows.items()
+    }
+
+
+def managed_policy(name: str) -> ManagedPolicy | None:
+    """The AWS managed policy with this name (names are unique over paths), or with this ARN; None when AWS has none that we know."""
+    if name.startswith("arn:"):
+        policy = _index().get(name.rpartition("/")[2])
+        return policy if policy and policy.arn == name else None
+    return _index().get(name)
+
+
+def list_managed() -> tuple[ManagedPolicy, ...]:
+    """Every AWS managed policy that we know, by name."""
+    return tuple(_index().values())
