@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -72,6 +73,46 @@ class Request:
         return self.headers.get("host", "")
 
 
+class FileBody:
+    """`length` bytes of an open file from `offset` on: an answer's body that the server may send without copying it.
+
+    It owns the descriptor: whoever sends the answer, or drops it, calls `close`. Iterating closes too. An open descriptor, not a path,
+    because what was found may be deleted or replaced while it is sent.
+    """
+
+    __slots__ = ("fd", "length", "offset")
+    CHUNK = 256 * 1024
+
+    def __init__(self, fd: int, offset: int, length: int) -> None:
+        self.fd = fd
+        self.offset = offset
+        self.length = length
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], offset: int = 0, length: int | None = None) -> FileBody:
+        """The file's bytes from `offset`, to its end unless `length` says; raises OSError."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return cls(fd, offset, os.fstat(fd).st_size - offset if length is None else length)
+
+    def close(self) -> None:
+        """Give the descriptor back; more than once is harmless."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            position, end = self.offset, self.offset + self.length
+            while position < end:
+                chunk = os.pread(self.fd, min(self.CHUNK, end - position), position)
+                if not chunk:
+                    return
+                position += len(chunk)
+                yield chunk
+        finally:
+            self.close()
+
+
 @dataclass(slots=True)
 class Response:
     """One HTTP answer. A streamed body (async iterator) with a known size carries its own content-length header;
@@ -79,5 +120,5 @@ class Response:
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    """Names in lower case. The server adds content-length (for bytes), date, connection."""
-    body: bytes | AsyncIterator[bytes] = b""
+    """Names in lower case. The server adds content-length (for bytes and files), date, connection."""
+    body: bytes | AsyncIterator[bytes] | FileBody = b""

@@ -1,0 +1,80 @@
+"""Where botocore's models fall short of what AWS sends and accepts. The one place for such mending."""
+
+from __future__ import annotations
+
+# Protocols that a service answers besides those its current model names, primary first: older SDKs still speak them.
+PROTOCOLS: dict[str, tuple[str, ...]] = {
+    "sqs": ("json", "query"),
+}
+
+# Services whose model names no XML namespace (any more), though their query protocol answers with one.
+XML_NAMESPACES: dict[str, str] = {
+    "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
+    "s3": "http://s3.amazonaws.com/doc/2006-03-01/",
+}
+
+# S3's root elements, which differ from the output shapes' names. Source: "Response Syntax" in the Amazon S3 API Reference.
+XML_ROOTS: dict[tuple[str, str], str] = {
+    ("s3", "CompleteMultipartUpload"): "CompleteMultipartUploadResult",
+    ("s3", "CreateMultipartUpload"): "InitiateMultipartUploadResult",
+    ("s3", "CreateSession"): "CreateSessionResult",
+    ("s3", "DeleteObjects"): "DeleteResult",
+    ("s3", "GetBucketAccelerateConfiguration"): "AccelerateConfiguration",
+    ("s3", "GetBucketAcl"): "AccessControlPolicy",
+    ("s3", "GetBucketCors"): "CORSConfiguration",
+    ("s3", "GetBucketLifecycle"): "LifecycleConfiguration",
+    ("s3", "GetBucketLifecycleConfiguration"): "LifecycleConfiguration",
+    ("s3", "GetBucketLocation"): "LocationConstraint",
+    ("s3", "GetBucketLogging"): "BucketLoggingStatus",
+    ("s3", "GetBucketRequestPayment"): "RequestPaymentConfiguration",
+    ("s3", "GetBucketTagging"): "Tagging",
+    ("s3", "GetBucketVersioning"): "VersioningConfiguration",
+    ("s3", "GetBucketWebsite"): "WebsiteConfiguration",
+    ("s3", "GetObjectAcl"): "AccessControlPolicy",
+    ("s3", "GetObjectAttributes"): "GetObjectAttributesResponse",
+    ("s3", "GetObjectTagging"): "Tagging",
+    ("s3", "ListBucketAnalyticsConfigurations"): "ListBucketAnalyticsConfigurationResult",
+    ("s3", "ListBucketInventoryConfigurations"): "ListInventoryConfigurationsResult",
+    ("s3", "ListBucketMetricsConfigurations"): "ListMetricsConfigurationsResult",
+    ("s3", "ListBuckets"): "ListAllMyBucketsResult",
+    ("s3", "ListDirectoryBuckets"): "ListAllMyDirectoryBucketsResult",
+    ("s3", "ListMultipartUploads"): "ListMultipartUploadsResult",
+    ("s3", "ListObjects"): "ListBucketResult",
+    ("s3", "ListObjectsV2"): "ListBucketResult",
+    ("s3", "ListObjectVersions"): "ListVersionsResult",
+    ("s3", "ListParts"): "ListPartsResult",
+}
+
+# The codes of SQS's query protocol, which its present model no longer holds; they still travel in x-amzn-query-error.
+# Source: the Amazon SQS API Reference's error lists before and after the move to JSON.
+_SQS_PREFIXED = (
+    "BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong",
+    "EmptyBatchRequest",
+    "InvalidBatchEntryId",
+    "MessageNotInflight",
+    "PurgeQueueInProgress",
+    "QueueDeletedRecently",
+    "TooManyEntriesInBatchRequest",
+    "UnsupportedOperation",
+)
+QUERY_ERROR_CODES: dict[str, dict[str, str]] = {
+    "sqs": {name: f"AWS.SimpleQueueService.{name}" for name in _SQS_PREFIXED}
+    | {
+        "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueNameExists": "QueueAlreadyExists",
+        "KmsAccessDenied": "KMS.AccessDeniedException",
+        "KmsDisabled": "KMS.DisabledException",
+        "KmsInvalidKeyUsage": "KMS.InvalidKeyUsageException",
+        "KmsInvalidState": "KMS.InvalidStateException",
+        "KmsNotFound": "KMS.NotFoundException",
+        "KmsOptInRequired": "KMS.OptInRequired",
+        "KmsThrottled": "KMS.ThrottlingException",
+    },
+}
+
+# What stands before the code in `__type`. Clients cut it off, but people compare whole answers.
+ERROR_NAMESPACES: dict[str, str] = {
+    "dynamodb": "com.amazonaws.dynamodb.v20120810#",
+    "sqs": "com.amazonaws.sqs#",
+}
