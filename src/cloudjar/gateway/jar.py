@@ -1,0 +1,247 @@
+"""The jar: one daemon, its worlds and their endpoints. It is the kernel's Host."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import msgspec
+
+from cloudjar.gateway.pipeline import handle
+from cloudjar.gateway.server import Server
+from cloudjar.gateway.tls import Authority
+from cloudjar.kernel.blobs import BlobStore
+from cloudjar.kernel.clock import wall_seconds
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.ids import Ids, secret_bytes
+from cloudjar.kernel.offload import Offload
+from cloudjar.kernel.paging import PageMembers
+from cloudjar.kernel.principal import Principal
+from cloudjar.kernel.world import World
+from cloudjar.kernel.worlds import DEFAULT, Worlds
+from cloudjar.services.registry import Operation, Services
+from cloudjar.wire.codec import Codec
+from cloudjar.wire.models import Models, OperationModel
+from cloudjar.wire.route import Route
+from cloudjar.wire.validate import validate
+
+T = TypeVar("T")
+
+CALLS_KEPT = 1000
+FLUSH_SECONDS = 1.0
+
+
+class CallRecord(msgspec.Struct, frozen=True):
+    """One past call, for `/_cloudjar/calls`."""
+
+    request_id: str
+    time: datetime
+    world: str
+    service: str
+    operation: str
+    region: str
+    account: str
+    principal: str
+    status: int
+    error: str
+    message: str
+    milliseconds: float
+
+
+class Jar:
+    """Everything that one daemon holds. Made inside a running event loop; `stop` ends it."""
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        durability: str = "second",
+        seed: bytes | None = None,
+        log: TextIO | None = None,
+        wall: Callable[[], float] = wall_seconds,
+    ) -> None:
+        """`directory` None means ephemeral: a temporary directory, removed at the end. `durability` is "second" or "full"."""
+        self.ephemeral = directory is None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="cloudjar-"))
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.log = log or sys.stderr
+        self.wall = wall
+        self.started = wall()
+        self.models = Models()
+        self.codec = Codec(self.models)
+        self.services = Services(self.models)
+        self.offloader = Offload()
+        self.authority = Authority(self.directory / "ca")
+        self.blobs = BlobStore(self.directory / "blobs")
+        self.worlds = Worlds(self.directory, self.blobs, self, flush_each_commit=durability == "full", seed=seed)
+        self.calls: collections.deque[CallRecord] = collections.deque(maxlen=CALLS_KEPT)
+        self.servers: dict[str, Server] = {}
+        self._request_ids = Ids(seed or secret_bytes(16), iter(range(1, sys.maxsize)).__next__)
+        self._flusher = asyncio.get_running_loop().create_task(self._flush())
+
+    # Endpoints
+
+    async def serve(self, world_name: str = DEFAULT, *, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Gives a world its endpoint; returns the port."""
+        if world_name in self.servers:
+            return self.servers[world_name].port
+        self.worlds.open(world_name)
+        server = Server(partial(self.answer, world_name), host=host, port=port, authority=self.authority)
+        await server.start()
+        self.servers[world_name] = server
+        return server.port
+
+    async def answer(self, world_name: str, request: Any) -> Any:
+        """One request to a world's endpoint; a world that was restored meanwhile is found again by its name."""
+        return await handle(self, self.worlds.open(world_name), request)
+
+    async def stop(self, grace_seconds: float = 10.0) -> None:
+        """Finishes requests in flight, then closes everything."""
+        await asyncio.gather(*(server.stop(grace_seconds) for server in self.servers.values()))
+        self.servers.clear()
+        self._flusher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._flusher
+        await self.worlds.close()
+        self.offloader.close()
+        if self.ephemeral:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            for flush in self.worlds.flush():
+                await self.offload(flush)
+
+    # What the kernel asks
+
+    def call(self, ctx: Context, service: str, operation: str, req: dict[str, Any]) -> dict[str, Any]:
+        implemented = self._implemented(service, operation)
+        if implemented.is_async:
+            raise RuntimeError(f"{service}:{operation} waits; call it with call_async, outside a transaction")
+        validate(implemented.model, req)
+        inner = self._inner(ctx, service, operation)
+        self.authorize(inner, implemented, req)
+        return implemented.function(inner, req) or {}
+
+    async def call_async(self, ctx: Context, service: str, operation: str, req: dict[str, Any]) -> dict[str, Any]:
+        implemented = self._implemented(service, operation)
+        if not implemented.is_async:
+            with ctx.transaction():
+                return self.call(ctx, service, operation, req)
+        validate(implemented.model, req)
+        inner = self._inner(ctx, service, operation)
+        with inner.transaction():
+            self.authorize(inner, implemented, req)
+        return await implemented.function(inner, req) or {}
+
+    def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
+        answer = ctx.as_service(service).call("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": service.split(".")[0]})
+        account = role_arn.split(":")[4]
+        assumed = answer["AssumedRoleUser"]
+        principal = Principal(
+            "assumed-role", account, assumed["Arn"], assumed["AssumedRoleId"], answer["Credentials"]["AccessKeyId"], role_arn=role_arn
+        )
+        return ctx.at(account=account, principal=principal)
+
+    def page_members(self, service: str, operation: str) -> PageMembers:
+        data = self.models.service(service).paginators[operation]
+        result = data["result_key"]
+        return PageMembers(
+            input_token=_first(data["input_token"]),
+            output_token=_first(data["output_token"]),
+            limit=data.get("limit_key"),
+            result=_first(result),
+            more=data.get("more_results"),
+        )
+
+    def listeners(self, source: str, detail_type: str) -> list[str]:
+        return self.services.listeners(source, detail_type)
+
+    def resolve(self, name: str, mark: type) -> Callable[..., Any]:
+        return self.services.resolve(name, mark)
+
+    async def offload(self, function: Callable[..., T], *args: Any) -> T:
+        return await self.offloader.run(function, *args)
+
+    def log_failure(self, what: str, error: BaseException) -> None:
+        trace = "".join(traceback.format_exception(error))
+        print(f"{what} failed\n{trace}", file=self.log, flush=True)
+
+    # The judge's place
+
+    def authorize(self, ctx: Context, operation: Operation, req: dict[str, Any]) -> None:
+        """Every call passes here, from outside and between services; enforcement of policies is not there yet."""
+
+    # Calls
+
+    def next_request_id(self) -> str:
+        """A request id, as a UUID."""
+        return self._request_ids.uuid()
+
+    def record_call(
+        self,
+        world: World,
+        target: Route | None,
+        operation: OperationModel | None,
+        principal: Principal,
+        request_id: str,
+        status: int,
+        failure: AwsError | None,
+        seconds: float,
+    ) -> None:
+        """Remembers a call for inspection, and logs failures of ours."""
+        self.calls.append(
+            CallRecord(
+                request_id,
+                world.clock.now(),
+                world.name,
+                target.service if target else "",
+                operation.name if operation else "",
+                (target.region or "") if target else "",
+                principal.account,
+                principal.arn,
+                status,
+                failure.code if failure else "",
+                failure.message if failure else "",
+                round(seconds * 1000, 3),
+            )
+        )
+
+    def _implemented(self, service: str, operation: str) -> Operation:
+        found = self.services.service(service)
+        implemented = found.operations.get(operation) if found else None
+        if implemented is None:
+            raise not_implemented(service, operation)
+        return implemented
+
+    def _inner(self, ctx: Context, service: str, operation: str) -> Context:
+        from cloudjar.kernel.context import Call
+
+        info = ctx.call_info
+        inner = ctx.at()
+        inner.call_info = Call(
+            request_id=info.request_id, service=service, operation=operation, url=info.url, source_ip=info.source_ip, secure=info.secure
+        )
+        return inner
+
+
+def _first(value: Any) -> str:
+    return value[0] if isinstance(value, list) else str(value)
+
+
+def dump(value: Any) -> bytes:
+    """JSON for people and programs: records, datetimes and all."""
+    return json.dumps(msgspec.to_builtins(value), indent=2).encode() + b"\n"

@@ -1,0 +1,105 @@
+"""A request's way: route -> parse -> authenticate -> authorize -> run -> serialise. Read it top to bottom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudjar.gateway import own
+from cloudjar.gateway.authenticate import authenticate
+from cloudjar.kernel.clock import monotonic_seconds
+from cloudjar.kernel.context import Call, Context
+from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.principal import ANONYMOUS
+from cloudjar.kernel.store import StoreFull
+from cloudjar.kernel.world import DEFAULT_ACCOUNT, DEFAULT_REGION, World
+from cloudjar.wire.http import BodyTooLarge, BodyTruncated, Request, Response
+from cloudjar.wire.route import Route, route
+from cloudjar.wire.validate import validate
+
+if TYPE_CHECKING:
+    from cloudjar.gateway.jar import Jar
+
+LARGEST_BODY = 64 << 20
+"""Bytes of a request that is not a stream: above AWS's own limits for every operation."""
+
+
+async def handle(jar: Jar, world: World, request: Request) -> Response:
+    """The answer to one request; never raises."""
+    if request.path.startswith(own.PREFIXES):
+        return await own.handle(jar, world, request)
+    started = monotonic_seconds()
+    request_id = jar.next_request_id()
+    world.active_requests += 1
+    target: Route | None = None
+    operation = None
+    principal = ANONYMOUS
+    failure: AwsError | None = None
+    try:
+        # Route: which service and protocol is this for?
+        target = route(jar.models, request)
+        service = jar.services.service(target.service)
+
+        # Parse: which operation, with what input? A streamed body stays unread.
+        codec = jar.codec
+        body = b"" if codec.streams_body(target, request) else await request.body.read(LARGEST_BODY)
+        operation = codec.find_operation(target, request, body)
+        implemented = service.operations.get(operation.name) if service else None
+        if implemented is None:
+            raise not_implemented(target.service, operation.name)
+        req = codec.parse(target, operation, request, body)
+        validate(operation, req)
+
+        # Authenticate: who calls, and from which account?
+        with world.store.transaction() as txn:
+            principal = authenticate(world, txn, target, request, jar.wall())
+        ctx = Context(
+            world,
+            None,
+            account=principal.account or DEFAULT_ACCOUNT,
+            region=target.region or DEFAULT_REGION,
+            principal=principal,
+            call_info=Call(
+                request_id=request_id,
+                service=target.service,
+                operation=operation.name,
+                url=f"{request.scheme}://{request.host or f'localhost:{request.port}'}",
+                source_ip=request.peer,
+                user_agent=request.headers.get("user-agent", ""),
+                secure=request.scheme == "https",
+            ),
+        )
+
+        # Authorize and run: one transaction for a `def`; an `async def` opens its own.
+        if implemented.is_async:
+            with ctx.transaction():
+                jar.authorize(ctx, implemented, req)
+            result = await implemented.function(ctx, req)
+        else:
+            while True:
+                try:
+                    with ctx.transaction():
+                        jar.authorize(ctx, implemented, req)
+                        result = implemented.function(ctx, req)
+                    break
+                except StoreFull:
+                    continue  # the map has grown; the same call gives the same answer
+
+        # Serialise.
+        response = codec.serialise(operation, result or {}, request_id=request_id, protocol=target.protocol, request=request)
+    except AwsError as error:
+        failure = error
+        response = jar.codec.serialise_error(operation, error, request_id=request_id, route=target, request=request)
+    except BodyTooLarge:
+        failure = AwsError("RequestEntityTooLarge", "The request is larger than any that this operation takes.", status=413)
+        response = jar.codec.serialise_error(operation, failure, request_id=request_id, route=target, request=request)
+    except BodyTruncated:
+        failure = AwsError("IncompleteBody", "The request body ended before all of it had come.", status=400)
+        response = jar.codec.serialise_error(operation, failure, request_id=request_id, route=target, request=request)
+    except Exception as error:  # the rim: a bug of ours, reported in the protocol's words and in full in the log
+        jar.log_failure(f"{target.service if target else '?'}:{operation.name if operation else '?'}", error)
+        failure = AwsError("InternalFailure", f"cloudjar failed: {error!r}. The log has the traceback: `cloudjar logs`.", status=500)
+        response = jar.codec.serialise_error(operation, failure, request_id=request_id, route=target, request=request)
+    finally:
+        world.active_requests -= 1
+    jar.record_call(world, target, operation, principal, request_id, response.status, failure, monotonic_seconds() - started)
+    return response

@@ -1,0 +1,250 @@
+"""The worlds of one jar: their folders, forks, snapshots and exports."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from cloudjar.kernel import keys
+from cloudjar.kernel.blobs import BlobStore
+from cloudjar.kernel.host import Host
+from cloudjar.kernel.records import BLOBS_PREFIX
+from cloudjar.kernel.store import Store
+from cloudjar.kernel.world import World
+
+DEFAULT = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class WorldProblem(Exception):
+    """A world, snapshot or file that cannot be used as asked; the text says what to do."""
+
+
+class WorldInfo(msgspec.Struct, frozen=True):
+    """What is known of a world without opening it."""
+
+    name: str
+    parent: str = ""
+    port: int = 0
+    """The port of its endpoint when it last had one; 0 if it never had."""
+
+
+class Worlds:
+    """Opens, forks and keeps worlds under one directory: worlds/NAME/, snapshots/NAME/."""
+
+    def __init__(
+        self, directory: Path, blobs: BlobStore, host: Host, *, flush_each_commit: bool = False, seed: bytes | None = None
+    ) -> None:
+        self.directory = directory
+        self.blobs = blobs
+        self._host = host
+        self._flush_each_commit = flush_each_commit
+        self._seed = seed
+        self.open_worlds: dict[str, World] = {}
+        (directory / "worlds").mkdir(parents=True, exist_ok=True)
+        (directory / "snapshots").mkdir(exist_ok=True)
+
+    def names(self) -> list[str]:
+        """All worlds, open or not, by name."""
+        return sorted(entry.name for entry in (self.directory / "worlds").iterdir() if (entry / "data.mdb").exists())
+
+    def info(self, name: str) -> WorldInfo:
+        """What is known of a world."""
+        file = self._folder(name) / "world.json"
+        return msgspec.json.decode(file.read_bytes(), type=WorldInfo) if file.exists() else WorldInfo(name)
+
+    def keep_info(self, info: WorldInfo) -> None:
+        """Stores what is known of a world."""
+        _write(self._folder(info.name) / "world.json", msgspec.json.encode(info))
+
+    def open(self, name: str) -> World:
+        """The world of that name, opened or made if need be; its background work started."""
+        found = self.open_worlds.get(name)
+        if found is None:
+            found = World(name, self._folder(name), self.blobs, self._host, flush_each_commit=self._flush_each_commit, seed=self._seed)
+            self.open_worlds[name] = found
+            found.start()
+        return found
+
+    def existing(self, name: str) -> World:
+        """The world of that name; WorldProblem if there is none."""
+        if name not in self.open_worlds and name not in self.names():
+            raise WorldProblem(f"There is no world named {name!r}. `cloudjar world list` shows them.")
+        return self.open(name)
+
+    def fork(self, source: str, name: str) -> World:
+        """An independent copy of a world, under a new name."""
+        target = self._new_folder(name)
+        self.existing(source).store.copy(target)
+        self.keep_info(WorldInfo(name, parent=source))
+        return self.open(name)
+
+    async def drop(self, name: str) -> None:
+        """Closes a world and removes its folder. Its blobs go with the next sweep."""
+        world = self.existing(name)
+        await self._close(world)
+        shutil.rmtree(self._folder(name))
+
+    def save(self, name: str, snapshot: str) -> None:
+        """Keeps a world's present state under a snapshot's name, replacing an earlier one."""
+        world = self.existing(name)
+        target = self._snapshot(snapshot)
+        fresh = target.with_name(target.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        world.store.copy(fresh)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+
+    async def restore(self, name: str, snapshot: str) -> World:
+        """Puts a world back to a snapshot; its own present state is lost."""
+        source = self._snapshot(snapshot)
+        if not source.exists():
+            raise WorldProblem(f"There is no snapshot named {snapshot!r}. `cloudjar world list` shows them.")
+        if name in self.open_worlds:
+            await self._close(self.open_worlds[name])
+        folder = self._folder(name)
+        info = self.info(name)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        shutil.copyfile(source / "data.mdb", folder / "data.mdb")
+        self.keep_info(info)
+        return self.open(name)
+
+    async def reset(self, name: str) -> World:
+        """Empties a world."""
+        if name in self.open_worlds:
+            await self._close(self.open_worlds[name])
+        shutil.rmtree(self._folder(name), ignore_errors=True)
+        return self.open(name)
+
+    def snapshots(self) -> list[str]:
+        """The names of all snapshots."""
+        return sorted(entry.name for entry in (self.directory / "snapshots").iterdir() if (entry / "data.mdb").exists())
+
+    def drop_snapshot(self, snapshot: str) -> None:
+        """Removes a snapshot."""
+        target = self._snapshot(snapshot)
+        if not target.exists():
+            raise WorldProblem(f"There is no snapshot named {snapshot!r}.")
+        shutil.rmtree(target)
+
+    def export(self, name: str, file: Path) -> None:
+        """Writes a world, with its blobs, into one tar file."""
+        world = self.existing(name)
+        copy = file.with_name(file.name + ".world")
+        partial = file.with_name(file.name + ".part")
+        try:
+            world.store.copy(copy, compact=True)
+            with tarfile.open(partial, "w") as tar:
+                tar.add(copy / "data.mdb", "data.mdb")
+                for blob_id in sorted(set(_held(world.store))):
+                    path = self.blobs.directory / blob_id[:2] / blob_id
+                    tar.add(path, f"blobs/{blob_id}")
+            partial.rename(file)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+            partial.unlink(missing_ok=True)
+
+    def import_(self, file: Path, name: str) -> World:
+        """Makes a world from an exported file, under a new name."""
+        target = self._new_folder(name)
+        made = False
+        try:
+            with tarfile.open(file) as tar:
+                for member in tar:
+                    if not member.isreg():
+                        raise WorldProblem(f"{file} is not an exported world: it holds {member.name!r}, which is not a plain file.")
+                    stream = tar.extractfile(member)
+                    assert stream is not None
+                    if member.name == "data.mdb":
+                        target.mkdir(parents=True)
+                        with open(target / "data.mdb", "wb") as out:
+                            shutil.copyfileobj(stream, out)
+                        made = True
+                    elif re.fullmatch(r"blobs/[0-9a-f]{32}", member.name):
+                        blob_id = member.name.removeprefix("blobs/")
+                        if not (self.blobs.directory / blob_id[:2] / blob_id).exists():
+                            incoming = self.blobs.incoming / blob_id
+                            with open(incoming, "wb") as out:
+                                shutil.copyfileobj(stream, out)
+                            self.blobs.adopt(incoming, blob_id)
+                    else:
+                        raise WorldProblem(f"{file} is not an exported world: it holds {member.name!r}.")
+            if not made:
+                raise WorldProblem(f"{file} is not an exported world: it holds no data.mdb.")
+            self.keep_info(WorldInfo(name))
+            return self.open(name)
+        except tarfile.TarError as problem:
+            shutil.rmtree(target, ignore_errors=True)
+            raise WorldProblem(f"{file} is not an exported world: {problem}") from problem
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+
+    def sweep_blobs(self, older_than: float) -> int:
+        """Removes blob files that no world and no snapshot holds; says how many."""
+        held: set[str] = set()
+        for name in self.names():
+            held.update(self._held_in(name, self._folder(name)))
+        for snapshot in self.snapshots():
+            held.update(self._held_in("", self._snapshot(snapshot)))
+        return self.blobs.sweep(held, older_than)
+
+    def flush(self) -> list[Callable[[], None]]:
+        """Work, for another thread, that forces onto the disk what was committed."""
+        return [world.store.flush for world in self.open_worlds.values() if world.store.dirty]
+
+    async def close(self) -> None:
+        """Closes all worlds."""
+        for world in list(self.open_worlds.values()):
+            await self._close(world)
+
+    async def _close(self, world: World) -> None:
+        del self.open_worlds[world.name]
+        await world.close()
+
+    def _held_in(self, name: str, folder: Path) -> set[str]:
+        if name in self.open_worlds:
+            return set(_held(self.open_worlds[name].store))
+        store = Store(folder)
+        try:
+            return set(_held(store))
+        finally:
+            store.close()
+
+    def _folder(self, name: str) -> Path:
+        return self.directory / "worlds" / _checked(name)
+
+    def _snapshot(self, name: str) -> Path:
+        return self.directory / "snapshots" / _checked(name)
+
+    def _new_folder(self, name: str) -> Path:
+        folder = self._folder(name)
+        if folder.exists():
+            raise WorldProblem(f"A world named {name!r} exists. Drop it first, or choose another name.")
+        return folder
+
+
+def _held(store: Store) -> Iterator[str]:
+    with store.transaction() as txn:
+        for key, _ in txn.range(BLOBS_PREFIX, keys.after_prefix(BLOBS_PREFIX)):
+            blob_id = keys.decode(key)[3]
+            assert isinstance(blob_id, str)
+            yield blob_id
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise WorldProblem(f"{name!r} cannot be a name: use up to 64 letters, digits, '.', '_' and '-', starting with a letter or digit.")
+    return name
+
+
+def _write(file: Path, data: bytes) -> None:
+    fresh = file.with_name(file.name + ".new")
+    fresh.write_bytes(data)
+    fresh.rename(file)

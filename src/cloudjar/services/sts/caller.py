@@ -1,0 +1,14 @@
+"""Who am I?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.marks import operation
+
+
+@operation()
+def get_caller_identity(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    caller = ctx.principal
+    return {"UserId": caller.user_id, "Account": caller.account, "Arn": caller.arn}
