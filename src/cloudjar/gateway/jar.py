@@ -6,15 +6,15 @@ import asyncio
 import collections
 import contextlib
 import json
+import logging
 import shutil
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ from cloudjar.gateway.server import Server
 from cloudjar.gateway.tls import Authority
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.clock import wall_seconds
-from cloudjar.kernel.context import Context
+from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.ids import Ids, secret_bytes
 from cloudjar.kernel.offload import Offload
@@ -69,21 +69,21 @@ class Jar:
         *,
         durability: str = "second",
         seed: bytes | None = None,
-        log: TextIO | None = None,
+        log: logging.Logger | None = None,
         wall: Callable[[], float] = wall_seconds,
     ) -> None:
         """`directory` None means ephemeral: a temporary directory, removed at the end. `durability` is "second" or "full"."""
         self.ephemeral = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="cloudjar-"))
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.log = log or sys.stderr
+        self.log = log or logging.getLogger("cloudjar")
         self.wall = wall
         self.started = wall()
         self.models = Models()
         self.codec = Codec(self.models)
         self.services = Services(self.models)
         self.offloader = Offload()
-        self.authority = Authority(self.directory / "ca")
+        self.authority = Authority(self.directory / "ca", clock=self.wall)
         self.blobs = BlobStore(self.directory / "blobs")
         self.worlds = Worlds(self.directory, self.blobs, self, flush_each_commit=durability == "full", seed=seed)
         self.calls: collections.deque[CallRecord] = collections.deque(maxlen=CALLS_KEPT)
@@ -98,7 +98,7 @@ class Jar:
         if world_name in self.servers:
             return self.servers[world_name].port
         self.worlds.open(world_name)
-        server = Server(partial(self.answer, world_name), host=host, port=port, authority=self.authority)
+        server = Server(partial(self.answer, world_name), host=host, port=port, tls=self.authority, log=self.log, clock=self.wall)
         await server.start()
         self.servers[world_name] = server
         return server.port
@@ -177,8 +177,7 @@ class Jar:
         return await self.offloader.run(function, *args)
 
     def log_failure(self, what: str, error: BaseException) -> None:
-        trace = "".join(traceback.format_exception(error))
-        print(f"{what} failed\n{trace}", file=self.log, flush=True)
+        self.log.error("%s failed", what, exc_info=error)
 
     # The judge's place
 
@@ -228,8 +227,6 @@ class Jar:
         return implemented
 
     def _inner(self, ctx: Context, service: str, operation: str) -> Context:
-        from cloudjar.kernel.context import Call
-
         info = ctx.call_info
         inner = ctx.at()
         inner.call_info = Call(

@@ -12,7 +12,7 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.principal import ANONYMOUS
 from cloudjar.kernel.store import StoreFull
 from cloudjar.kernel.world import DEFAULT_ACCOUNT, DEFAULT_REGION, World
-from cloudjar.wire.http import BodyTooLarge, BodyTruncated, Request, Response
+from cloudjar.wire.http import Body, BodyTooLarge, BodyTruncated, Request, Response
 from cloudjar.wire.route import Route, route
 from cloudjar.wire.validate import validate
 
@@ -40,13 +40,18 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         service = jar.services.service(target.service)
 
         # Parse: which operation, with what input? A streamed body stays unread.
-        codec = jar.codec
-        body = b"" if codec.streams_body(target, request) else await request.body.read(LARGEST_BODY)
-        operation = codec.find_operation(target, request, body)
+        body: bytes | Body
+        if target.protocol in ("query", "ec2"):
+            body = await request.body.read(LARGEST_BODY)
+            found = jar.codec.find_operation(target, request, body)
+        else:
+            found = jar.codec.find_operation(target, request)
+            body = request.body if found.streams else await request.body.read(LARGEST_BODY)
+        operation = found.operation
         implemented = service.operations.get(operation.name) if service else None
         if implemented is None:
             raise not_implemented(target.service, operation.name)
-        req = codec.parse(target, operation, request, body)
+        req = jar.codec.parse(target, request, body, found).params
         validate(operation, req)
 
         # Authenticate: who calls, and from which account?
@@ -85,21 +90,26 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
                     continue  # the map has grown; the same call gives the same answer
 
         # Serialise.
-        response = codec.serialise(operation, result or {}, request_id=request_id, protocol=target.protocol, request=request)
+        response = jar.codec.serialise(operation, result, request_id=request_id, protocol=target.protocol)
     except AwsError as error:
         failure = error
-        response = jar.codec.serialise_error(operation, error, request_id=request_id, route=target, request=request)
     except BodyTooLarge:
         failure = AwsError("RequestEntityTooLarge", "The request is larger than any that this operation takes.", status=413)
-        response = jar.codec.serialise_error(operation, failure, request_id=request_id, route=target, request=request)
     except BodyTruncated:
         failure = AwsError("IncompleteBody", "The request body ended before all of it had come.", status=400)
-        response = jar.codec.serialise_error(operation, failure, request_id=request_id, route=target, request=request)
     except Exception as error:  # the rim: a bug of ours, reported in the protocol's words and in full in the log
         jar.log_failure(f"{target.service if target else '?'}:{operation.name if operation else '?'}", error)
         failure = AwsError("InternalFailure", f"cloudjar failed: {error!r}. The log has the traceback: `cloudjar logs`.", status=500)
-        response = jar.codec.serialise_error(operation, failure, request_id=request_id, route=target, request=request)
     finally:
         world.active_requests -= 1
+    if failure is not None:
+        response = jar.codec.serialise_error(
+            operation,
+            failure,
+            request_id=request_id,
+            protocol=target.protocol if target else "rest-xml",
+            service=target.service if target else "s3",
+            method=request.method,
+        )
     jar.record_call(world, target, operation, principal, request_id, response.status, failure, monotonic_seconds() - started)
     return response
