@@ -45,9 +45,7 @@ class ManagedPolicy:
 @cache
 def _index() -> dict[str, ManagedPolicy]:
     rows: dict[str, dict[str, str]] = msgspec.json.decode(_HERE.joinpath("index.json").read_bytes())
-    return {
-        name: ManagedPolicy(name, row["path"], row["id"], row["version"], row["created"], row["updated"]) for name, row in rows.items()
-    }
+    return {name: ManagedPolicy(name, row["path"], row["id"], row["version"], row["created"], row["updated"]) for name, row in rows.items()}
 
 
 def managed_policy(name: str) -> ManagedPolicy | None:

@@ -1,0 +1,51 @@
+"""The signatures inside a signed aws-chunked body, verified as the chunks come."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from hashlib import sha256
+
+from cloudjar.identity.sigv4.credentials import Credentials
+from cloudjar.identity.sigv4.problems import SignatureProblem
+from cloudjar.identity.sigv4.signature import EMPTY_SHA256, SigningKeys, derive_key
+
+
+class ChunkVerifier:
+    """Each chunk's signature signs the chunk and the signature before it; the first one before is the request's own.
+
+    For one chunk: `update` with its bytes, as they come, then `finish` with its signature; the last chunk is the empty one.
+    Then `trailer`, for `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`.
+    Source: "Signature calculations: transferring payload in multiple chunks", and "... with trailing headers".
+    """
+
+    __slots__ = ("_digest", "_key", "_previous", "_scope", "_timestamp")
+
+    def __init__(self, credentials: Credentials, secret: str, keys: SigningKeys | None = None) -> None:
+        make = keys.key if keys is not None else derive_key
+        self._key = make(secret, credentials.date, credentials.region, credentials.service)
+        self._scope = credentials.scope
+        self._timestamp = credentials.timestamp
+        self._previous = credentials.signature
+        self._digest = sha256()
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """More of the current chunk's bytes."""
+        self._digest.update(data)
+
+    def finish(self, signature: str) -> None:
+        """The current chunk is whole; SignatureProblem if `signature` is not its own."""
+        self._check("AWS4-HMAC-SHA256-PAYLOAD", f"{EMPTY_SHA256}\n{self._digest.hexdigest()}", signature)
+        self._digest = sha256()
+
+    def trailer(self, headers: Mapping[str, str], signature: str) -> None:
+        """The trailing headers (names in lower case) under x-amz-trailer-signature; SignatureProblem if that is not theirs."""
+        text = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers))
+        self._check("AWS4-HMAC-SHA256-TRAILER", sha256(text.encode()).hexdigest(), signature)
+
+    def _check(self, algorithm: str, hashes: str, signature: str) -> None:
+        to_sign = f"{algorithm}\n{self._timestamp}\n{self._scope}\n{self._previous}\n{hashes}"
+        expected = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
+            raise SignatureProblem("mismatch", members={"StringToSign": to_sign, "SignatureProvided": signature})
+        self._previous = signature

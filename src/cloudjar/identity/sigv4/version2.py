@@ -1,0 +1,82 @@
+"""S3's Signature Version 2: HMAC-SHA1 over headers and resource. boto3 still makes presigned URLs with it.
+
+Source: "Authenticating Requests (AWS Signature Version 2)".
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from email.utils import parsedate_to_datetime
+from time import gmtime, strftime
+from urllib.parse import unquote
+
+from cloudjar.identity.sigv4.credentials import Credentials
+from cloudjar.identity.sigv4.problems import SignatureProblem
+from cloudjar.wire.http import Request
+
+SKEW = 900
+# fmt: off
+_SUBRESOURCES = frozenset(
+    {
+        "accelerate", "acl", "analytics", "cors", "defaultObjectAcl", "delete", "intelligent-tiering", "inventory", "legal-hold",
+        "lifecycle", "location", "logging", "metrics", "notification", "object-lock", "partNumber", "policy", "policyStatus",
+        "publicAccessBlock", "replication", "requestPayment", "response-cache-control", "response-content-disposition",
+        "response-content-encoding", "response-content-language", "response-content-type", "response-expires", "restore",
+        "retention", "select", "select-type", "storageClass", "tagging", "torrent", "uploadId", "uploads", "versionId",
+        "versioning", "versions", "website", "encryption", "ownershipControls", "attributes",
+    }
+)
+# fmt: on
+
+
+def verify(request: Request, credentials: Credentials, secret: str, now: float, virtual_bucket: str) -> None:
+    """Raise SignatureProblem unless `secret` signed this request and its time has not passed. `now` is wall epoch seconds."""
+    if credentials.form == "v2-query":
+        if now > credentials.expires:
+            members = {"Expires": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(credentials.expires)), "ServerTime": _long(now)}
+            raise SignatureProblem("expired", members=members, query=True)
+        when = str(credentials.expires)
+    else:
+        _check_skew(credentials.timestamp, now)
+        # With x-amz-date the Date line is empty: that header is signed among the amz headers.
+        when = "" if "x-amz-date" in request.headers else request.headers.get("date", "")
+    to_sign = string_to_sign(request, when, virtual_bucket)
+    expected = base64.b64encode(hmac.digest(secret.encode(), to_sign.encode("latin-1", "replace"), "sha1"))
+    if not hmac.compare_digest(expected, credentials.signature.encode("utf-8", "replace")):
+        members = {"AWSAccessKeyId": credentials.access_key, "StringToSign": to_sign, "SignatureProvided": credentials.signature}
+        raise SignatureProblem("mismatch", members=members)
+
+
+def string_to_sign(request: Request, when: str, virtual_bucket: str) -> str:
+    """Method, Content-MD5, Content-Type, date or expiry, the amz headers, and the resource with its subresources."""
+    headers = request.headers
+    amz = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
+    kept = []
+    for item in request.query.split("&") if request.query else ():
+        name, equals, value = item.partition("=")
+        if name in _SUBRESOURCES:
+            kept.append((name, f"{name}={unquote(value)}" if equals else name))
+        elif name == "x-amz-security-token":
+            amz[name] = unquote(value)
+    kept.sort()
+    resource = (f"/{virtual_bucket}" if virtual_bucket else "") + request.path
+    if kept:
+        resource += "?" + "&".join(text for _, text in kept)
+    lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", ""), when]
+    lines += [f"{name}:{' '.join(value.split())}" for name, value in sorted(amz.items())]
+    return "\n".join([*lines, resource])
+
+
+def _check_skew(stamp: str, now: float) -> None:
+    try:
+        moment = parsedate_to_datetime(stamp).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        raise SignatureProblem("date") from None
+    if abs(now - moment) > SKEW:
+        members = {"RequestTime": stamp, "ServerTime": _long(now), "MaxAllowedSkewMilliseconds": str(SKEW * 1000)}
+        raise SignatureProblem("skewed", members=members)
+
+
+def _long(moment: float) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(moment))
