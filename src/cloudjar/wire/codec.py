@@ -16,7 +16,6 @@ from cloudjar.wire.protocols import json, query, rest_json, rest_xml
 from cloudjar.wire.protocols.json_shapes import JsonReader, JsonWriter
 from cloudjar.wire.protocols.rest import Bindings
 from cloudjar.wire.protocols.xml_shapes import XmlReader, XmlWriter
-from cloudjar.wire.uris import UriTable
 from cloudjar.wire.values import Malformed
 
 if TYPE_CHECKING:
@@ -144,20 +143,12 @@ class Codec:
     def __init__(self, models: Models) -> None:
         self.models = models
         self._codecs: dict[tuple[str, str], ServiceCodec] = {}
-        self._uris: dict[str, UriTable] = {}
 
     def codec(self, service: str, protocol: str) -> ServiceCodec:
         """The codec of one service in one protocol."""
         made = self._codecs.get((service, protocol))
         if made is None:
             made = self._codecs[service, protocol] = ServiceCodec(self.models.service(service), protocol)
-        return made
-
-    def uris(self, service: str) -> UriTable:
-        """The paths of one REST service."""
-        made = self._uris.get(service)
-        if made is None:
-            made = self._uris[service] = UriTable(self.models.service(service))
         return made
 
     def find_operation(self, route: Route, request: Request, body: bytes = b"") -> Found:
@@ -167,9 +158,9 @@ class Codec:
         """
         service, protocol = self.models.service(route.service), route.protocol
         if protocol in ("rest-json", "rest-xml"):
-            match = self.uris(route.service).find(request, route.path)
+            match = service.uris.find(request, route.path)
             if match is None:
-                raise errors.no_such_route(service, request.method, route.path, self.uris(route.service).has_path(route.path))
+                raise errors.no_such_route(service, request.method, route.path, service.uris.has_path(route.path))
             return Found(service.operations[match[0]], labels=match[1])
         form = None
         if protocol in ("query", "ec2"):

@@ -7,12 +7,16 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cloudjar.wire import patches
 from cloudjar.wire.names import snake
+
+if TYPE_CHECKING:
+    from cloudjar.wire.catalogue import Catalogue
+    from cloudjar.wire.uris import UriTable
 
 __all__ = ["ErrorTrait", "Http", "Models", "OperationModel", "Ref", "ServiceModel", "Shape", "snake"]
 
@@ -301,6 +305,13 @@ class ServiceModel:
         return {snake(name): name for name in self.operations}
 
     @cached_property
+    def uris(self) -> UriTable:
+        """The paths of a REST service's operations."""
+        from cloudjar.wire.uris import UriTable
+
+        return UriTable(self)
+
+    @cached_property
     def paginators(self) -> Mapping[str, Mapping[str, Any]]:
         """botocore's paginator data by operation name: input_token, output_token, result_key, limit_key, ..."""
         if self._paginators is None or not self._paginators.exists():
@@ -361,6 +372,13 @@ class Models:
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The heads of all services, by which requests are routed."""
+        from cloudjar.wire.catalogue import Catalogue
+
+        return Catalogue.load(self)
 
     def service_file(self, name: str) -> Path:
         """The newest model file of a service; KeyError if botocore has none."""

@@ -78,3 +78,24 @@ ERROR_NAMESPACES: dict[str, str] = {
     "dynamodb": "com.amazonaws.dynamodb.v20120810#",
     "sqs": "com.amazonaws.sqs#",
 }
+
+# Signing names that no model has, and whose they are.
+SIGNING_ALIASES: dict[str, str] = {
+    "s3express": "s3",
+    "s3-object-lambda": "s3",
+    "s3-outposts": "s3control",
+}
+
+# Services that share a signing name, and even paths, with one that more people mean: tried after it.
+ROUTE_LAST: dict[str, int] = {
+    "apigatewaymanagementapi": -1,
+    "docdb": 1,
+    "neptune": 1,
+    "pinpoint-email": 1,
+    "lambda-core": 1,
+    "lambda-microvms": 1,
+    "lambda-web": 1,
+}
+
+# REST services whose clients sign nothing, so that only the path tells them from S3.
+UNSIGNED_SERVICES: tuple[str, ...] = ("sso-oidc", "sso")
