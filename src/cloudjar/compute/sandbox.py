@@ -1,0 +1,192 @@
+"""The `sandbox` driver: Linux namespaces by bubblewrap, limits by control groups."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cloudjar.compute.cgroups import Cgroups
+from cloudjar.compute.driver import Completed, Probe, StartFailed, Unsupported
+from cloudjar.compute.output import Reader
+from cloudjar.compute.rootfs import HostView, env_prefix, launch, read_host, setpriv, unsafe
+from cloudjar.compute.runs import Run, Runs, first_of, memory_file
+from cloudjar.compute.spawn import Program, Spawner
+from cloudjar.compute.spec import HOST, Spec, check
+
+_BWRAP_PROCESSES = 2
+"""bwrap itself and its init: they count among a group's processes."""
+
+
+class Sandbox(Runs):
+    """Runs a spec in namespaces of its own. Nothing of the host is there but what the spec names."""
+
+    name = "sandbox"
+
+    def __init__(self, spawner: Spawner | None = None, cgroups: Cgroups | None = None) -> None:
+        super().__init__(spawner or Spawner(), cgroups or Cgroups())
+        self._bwrap = shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin")
+        self._nsenter = shutil.which("nsenter", path="/usr/bin:/bin:/usr/local/bin")
+        self._as_root = os.geteuid() == 0
+        self._host: HostView | None = None
+
+    def probe(self) -> Probe:
+        """Whether bubblewrap is there and the kernel lets us use it."""
+        if self._bwrap is None:
+            return Probe(self.name, False, "bubblewrap (bwrap) is not installed", "apt-get install bubblewrap, or dnf install bubblewrap")
+        if self._as_root and not os.path.exists("/usr/bin/setpriv"):
+            return Probe(self.name, False, "setpriv is not installed", "apt-get install util-linux")
+        if not self._as_root and not _user_namespaces():
+            fix = "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000, or run as root"
+            return Probe(self.name, False, "this kernel gives ordinary users no user namespaces", fix)
+        held = {"isolation", "open_files", "file_bytes"}
+        if self.cgroups.version:
+            held |= {"memory", "processes", *({"cpu"} & set(self.cgroups.homes))}
+            return Probe(self.name, True, f"bubblewrap with control groups version {self.cgroups.version}", enforces=frozenset(held))
+        why = "bubblewrap without control groups: memory is limited for each process (address space) and not for the whole tree"
+        fix = "run as root, or give the user a delegated cgroup: systemd-run --user --scope -p Delegate=yes cloudjar up"
+        return Probe(self.name, True, why, fix, frozenset(held))
+
+    async def _launch(self, run: Run) -> None:
+        spec = run.spec
+        check(spec)
+        if self._bwrap is None:
+            raise Unsupported(self.probe().why)
+        for source in ([spec.rootfs] if spec.rootfs != HOST else []) + [mount.source for mount in spec.mounts]:
+            if not os.path.exists(source):
+                raise StartFailed(f"no such file or directory: {source}")
+        if self._host is None:
+            self._host = read_host()
+        # Descriptors: 0 /dev/null, 1 and 2 output, 3 arguments, 4 status, then the contents of files.
+        plan = launch(spec, self._host, as_root=self._as_root, first_descriptor=5)
+        arguments = ["--json-status-fd", "4", *plan.arguments]
+        split = arguments.index("--")
+        data = b"\0".join(os.fsencode(text) for text in arguments[:split]) + b"\0"
+        # Through a descriptor, so that no other user of the machine reads the environment with ps.
+        files = [memory_file(content) for content in (data, *plan.contents)]
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        status = Reader(lambda text: _on_status(run, text, ready))
+        run.status = status
+        program = Program(
+            argv=[self._bwrap, "--args", "3", *arguments[split:]],
+            env={},
+            rlimits=self._rlimits(spec),
+            join=run.group.procs_files if run.group else (),
+            seat=run.seat,
+        )
+        try:
+            await self._spawn(run, program, [files[0], status.writer, *files[1:]], _BWRAP_PROCESSES)
+        finally:
+            status.close_writer()
+            for fd in files:
+                os.close(fd)
+        await first_of(ready, run.ended)
+
+    def _rlimits(self, spec: Spec) -> list[tuple[int, int]]:
+        limits = [(resource.RLIMIT_CORE, 0)]
+        if spec.limits.open_files is not None:
+            limits.append((resource.RLIMIT_NOFILE, spec.limits.open_files))
+        if spec.limits.file_bytes is not None:
+            limits.append((resource.RLIMIT_FSIZE, spec.limits.file_bytes))
+        if not self.cgroups.version and spec.limits.memory_bytes is not None:
+            limits.append((resource.RLIMIT_AS, spec.limits.memory_bytes))
+        return limits
+
+    def _failed(self, run: Run, code: int | None) -> bool:
+        """bwrap's own failures exit with 1, and it tells an exit code only of a program that it ran."""
+        return code == 1 and not run.ran
+
+    def _signal_program(self, run: Run, number: int) -> None:
+        """To the program alone, as `docker stop` does. From outside, a namespace's init gets no signal but SIGKILL."""
+        try:
+            children = Path(f"/proc/{run.init_pid}/task/{run.init_pid}/children").read_text().split()
+            with _pidfd(int(children[0])) as fd:
+                signal.pidfd_send_signal(fd, number)
+        except (OSError, IndexError):
+            self._kill(run)
+
+    def _kill(self, run: Run) -> None:
+        """bwrap's end is its init's end, and that is the end of all in the namespace."""
+        if run.group is not None:
+            run.group.thaw()
+        self.spawner.signal(run.pid, signal.SIGKILL)
+
+    def real_path(self, id: str, target: str) -> str:
+        """The name on the host of a path inside one of its mounts."""
+        for mount in reversed(self._find(id).spec.mounts):
+            if target == mount.target or target.startswith(mount.target.rstrip("/") + "/"):
+                return mount.source + target[len(mount.target) :]
+        raise KeyError(target)
+
+    async def exec(self, id: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, limit: int = 1 << 20) -> Completed:
+        """Run one more program in the namespaces and the group of a running one."""
+        run = self._find(id)
+        if self._nsenter is None:
+            raise Unsupported("nsenter (util-linux) is not installed")
+        spec = run.spec
+        both = {**spec.env, **(env or {})}
+        command = [self._nsenter, f"--target={run.init_pid}", "--mount", "--uts", "--ipc", "--pid", "--root"]
+        if spec.network == "none":
+            command.append("--net")
+        if self._as_root and spec.rootfs == HOST and spec.user[0] != 0:
+            command += ["--", *setpriv(spec.user)]
+        else:
+            command += ["--user", "--preserve-credentials", "--"]
+        prefix = env_prefix(both) or ["/usr/bin/env"]
+        command += [prefix[0], f"--chdir={spec.cwd}", *prefix[1:], *argv]
+        safe = {name: value for name, value in both.items() if not unsafe(name)}
+        program = Program(
+            argv=command,
+            env=safe,
+            rlimits=self._rlimits(spec),
+            join=run.group.procs_files if run.group else (),
+            keep=True,
+        )
+        return await self._complete(run, program, limit)
+
+
+def _on_status(run: Run, text: bytes, ready: asyncio.Future[None]) -> None:
+    """bwrap writes one JSON object a line: first the init's pid, later the exit code."""
+    for line in text.splitlines():
+        try:
+            status: dict[str, Any] = json.loads(line)
+        except ValueError:
+            continue
+        if "child-pid" in status:
+            run.init_pid = status["child-pid"]
+            ready.set_result(None)
+        if "exit-code" in status:
+            run.ran = True
+
+
+class _pidfd:
+    def __init__(self, pid: int) -> None:
+        self._fd = os.pidfd_open(pid)
+
+    def __enter__(self) -> int:
+        return self._fd
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+def _user_namespaces() -> bool:
+    """Whether an ordinary user may make user namespaces, by the kernel's own switches."""
+    for switch in ("/proc/sys/kernel/unprivileged_userns_clone", "/proc/sys/user/max_user_namespaces"):
+        try:
+            if Path(switch).read_text().strip() == "0":
+                return False
+        except OSError:
+            continue
+    try:
+        return Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").read_text().strip() != "1" or os.path.exists(
+            "/etc/apparmor.d/bwrap-userns-restrict"
+        )
+    except OSError:
+        return os.path.exists("/proc/self/ns/user")
