@@ -25,7 +25,7 @@ LARGEST_BODY = 64 << 20
 
 async def handle(jar: Jar, world: World, request: Request) -> Response:
     """The answer to one request; never raises."""
-    if request.path.startswith(own.PREFIXES):
+    if own.claims(request):
         return await own.handle(jar, world, request)
     started = monotonic_seconds()
     request_id = jar.next_request_id()
