@@ -40,9 +40,7 @@ def no_such_route(service: ServiceModel, method: str, path: str, path_known: boo
     return AwsError("UnknownOperationException", f"{method} {path} is no operation of {service.service_id}", status=404)
 
 
-def write_error(
-    codec: ServiceCodec | None, operation: OperationModel | None, error: AwsError, request_id: str, protocol: str
-) -> Response:
+def write_error(codec: ServiceCodec | None, operation: OperationModel | None, error: AwsError, request_id: str, protocol: str) -> Response:
     """An error as the protocol sends it. The status is the error's own, else the model's, else 400."""
     service = codec.service if codec else None
     shape = service.error(error.code, operation) if service else None

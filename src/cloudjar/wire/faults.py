@@ -22,7 +22,7 @@ def client_error(fault: Malformed, protocol: str, service: str) -> AwsError:
         return AwsError("MalformedInput", f"Invalid {fault.kind} value for parameter {fault.name}: {clip(fault.value)}")
     if protocol == "rest-xml":
         if fault.where == "body":
-            return AwsError("MalformedInput", "The input is not well-formed XML" if fault.kind == "document" else "Invalid XML ; " + fault.kind)
+            return AwsError("MalformedInput", "Invalid XML")
         return AwsError("InvalidInput", f"Invalid {fault.kind} for {fault.name}: {clip(fault.value)}")
     if fault.where != "body":
         words = f"Invalid value for {fault.where} parameter {fault.name}: {clip(fault.value)} is not a valid {fault.kind}"

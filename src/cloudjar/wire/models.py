@@ -121,9 +121,8 @@ class RequestCompression(msgspec.Struct, frozen=True):
 
 
 class RawOperation(msgspec.Struct, rename="camel", frozen=True):
-    """An operation as botocore's file has it."""
+    """An operation as botocore's file has it, less its name: CloudFront's carry a date there that is not sent."""
 
-    name: str
     http: Http = Http()
     input: Ref | None = None
     output: Ref | None = None
@@ -153,9 +152,9 @@ class RawPaginators(msgspec.Struct):
 class OperationModel:
     """One operation of one service: its shapes and how it travels."""
 
-    def __init__(self, service: ServiceModel, raw: RawOperation) -> None:
+    def __init__(self, service: ServiceModel, name: str, raw: RawOperation) -> None:
         self.service = service
-        self.name = raw.name
+        self.name = name
         self.http = raw.http
         self.input_ref = raw.input
         self.output_ref = raw.output
@@ -240,7 +239,7 @@ class Operations(Mapping[str, OperationModel]):
     def __getitem__(self, name: str) -> OperationModel:
         made = self._made.get(name)
         if made is None:
-            made = self._made[name] = OperationModel(self._service, self._service.decode_operation(self._raw[name]))
+            made = self._made[name] = OperationModel(self._service, name, self._service.decode_operation(self._raw[name]))
         return made
 
     def __iter__(self) -> Iterator[str]:

@@ -75,10 +75,8 @@ class UriTable:
         for index, segment in enumerate(segments):
             if segment.endswith("+}"):
                 suffix = tuple(segments[index + 1 :])
-                for known, methods in node.greedy:
-                    if known == suffix:
-                        break
-                else:
+                methods = next((methods for known, methods in node.greedy if known == suffix), None)
+                if methods is None:
                     methods = {}
                     node.greedy.append((suffix, methods))
                     node.greedy.sort(key=lambda it: -len(it[0]))

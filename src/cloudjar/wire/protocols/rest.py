@@ -102,6 +102,7 @@ class Bindings:
         query_map: tuple[str, bool] | None = None
         headers: dict[str, tuple[str, Convert]] = {}
         prefixes: list[tuple[str, str]] = []
+        literals = {item.partition("=")[0] for item in operation.http.request_uri.partition("?")[2].split("&")}
         for name, ref in shape.members.items():
             target = self.service.shape(ref.shape)
             wire_name = location_name(ref, target, name)
@@ -122,7 +123,7 @@ class Bindings:
             for label, name, convert in labels:
                 params[name] = convert(unquote(found[label]))
             if request.query and (query or query_map):
-                read_query(request.query, params, query, query_map)
+                read_query(request.query, params, query, query_map, literals)
             if headers or prefixes:
                 for header, text in request.headers.items():
                     entry = headers.get(header)
@@ -188,9 +189,13 @@ class Bindings:
 
 
 def read_query(
-    text: str, params: dict[str, Any], query: dict[str, tuple[str, Convert, bool]], query_map: tuple[str, bool] | None
+    text: str,
+    params: dict[str, Any],
+    query: dict[str, tuple[str, Convert, bool]],
+    query_map: tuple[str, bool] | None,
+    literals: set[str],
 ) -> None:
-    """Query-string members into `params`; a map member takes every parameter that has no member of its own."""
+    """Query-string members into `params`; a map member takes every parameter that is no other member's and no part of the URI."""
     for key, value in pairs(text):
         entry = query.get(key)
         if entry is not None:
@@ -199,7 +204,7 @@ def read_query(
                 params.setdefault(name, []).append(convert(value))
             elif name not in params:
                 params[name] = convert(value)
-        elif query_map is not None:
+        elif query_map is not None and key not in literals:
             found = params.setdefault(query_map[0], {})
             if query_map[1]:
                 found.setdefault(key, []).append(value)

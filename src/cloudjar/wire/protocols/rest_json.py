@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cloudjar.wire.http import Request, Response
+from cloudjar.wire.http import BufferedBody, Request, Response
 from cloudjar.wire.models import OperationModel
 from cloudjar.wire.protocols.json_shapes import JsonReader, JsonWriter, decode, encode
 from cloudjar.wire.protocols.rest import Bindings, body_members, check_members
@@ -38,7 +38,18 @@ def read_input(bindings: Bindings, reader: JsonReader, operation: OperationModel
         return read
     target = operation.service.shape(shape.members[payload].shape)
     read_payload: Callable[[Any], Any]
-    if operation.streaming_input == payload or target.eventstream:
+    if target.eventstream:
+        from cloudjar.wire.protocols.eventstream import EventReader
+
+        events = EventReader(reader, operation, shape.members[payload])
+
+        def read_events(request: Request, labels: dict[str, str], body: Any) -> dict[str, Any]:
+            params = bound(request, labels)
+            params[payload] = events.events(BufferedBody(body) if isinstance(body, bytes) else body)
+            return params
+
+        return read_events
+    if operation.streaming_input == payload:
 
         def read_stream(request: Request, labels: dict[str, str], body: Any) -> dict[str, Any]:
             params = bound(request, labels)
@@ -94,10 +105,15 @@ def write_output(bindings: Bindings, writer: JsonWriter, operation: OperationMod
             def convert(value: Any) -> Any:
                 return encode(compiled({} if value is None else value))
 
+        # Where the content type is the service's to say, none is made up.
+        typed = any(ref.location == "header" and ref.location_name.lower() == "content-type" for ref in shape.members.values())
+
         def write_payload(result: dict[str, Any], request_id: str) -> Response:
             check_members(shape, result)
-            headers = {"x-amzn-requestid": request_id, "content-type": content_type}
+            headers = {"x-amzn-requestid": request_id}
             code = write_bound(result, headers) if bound else None
+            if not typed:
+                headers["content-type"] = content_type
             return Response(code or status, headers, convert(result.get(payload)))
 
         return write_payload

@@ -48,7 +48,7 @@ def read_input(bindings: Bindings, reader: XmlReader, operation: OperationModel)
     ref = shape.members[payload]
     target = operation.service.shape(ref.shape)
     read_payload: Callable[[Any], Any]
-    if operation.streaming_input == payload or target.eventstream:
+    if operation.streaming_input == payload:
 
         def read_stream(request: Request, labels: dict[str, str], body: Any) -> dict[str, Any]:
             params = bound(request, labels)

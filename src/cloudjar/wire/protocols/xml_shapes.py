@@ -86,9 +86,9 @@ class XmlReader(Compiler):
                     raise Malformed("value", child.text, name) from error
             if attributes and element.attrib:
                 for key, value in element.attrib.items():
-                    name = attributes.get(local_name(key))
-                    if name is not None:
-                        params[name] = value
+                    member = attributes.get(local_name(key))
+                    if member is not None:
+                        params[member] = value
             return params
 
         attributes = {
