@@ -71,6 +71,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
                 source_ip=request.peer,
                 user_agent=request.headers.get("user-agent", ""),
                 secure=request.scheme == "https",
+                headers=request.headers,
             ),
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudjar.kernel import events, keys, paging, timers
@@ -27,7 +28,7 @@ T = TypeVar("T")
 class Call:
     """What is known of the request behind a context; timers and listeners have an empty one."""
 
-    __slots__ = ("operation", "request_id", "secure", "service", "source_ip", "url", "user_agent")
+    __slots__ = ("headers", "operation", "request_id", "secure", "service", "source_ip", "url", "user_agent")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Call:
         source_ip: str = "",
         user_agent: str = "",
         secure: bool = False,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.request_id = request_id
         self.service = service
@@ -48,6 +50,8 @@ class Call:
         self.source_ip = source_ip
         self.user_agent = user_agent
         self.secure = secure
+        self.headers = headers
+        """The request's headers, names in lower case; empty in calls between services."""
 
 
 class Context:
@@ -124,10 +128,10 @@ class Context:
         prefix = table.prefix(self.account, self.region, name) + keys.encode([equals[c] for c in columns[: len(equals)]])
         return Rows(self._open(), table, table.prefix(self.account, self.region), prefix, index=bool(name))
 
-    def ordered_by(self, type_: type[R], index: str) -> Rows[R]:
-        """All records that an index holds, in its order."""
+    def ordered_by(self, type_: type[R], index: str, *first: keys.Part) -> Rows[R]:
+        """The records that an index holds, in its order; `first` fixes its first fields."""
         table = type_.__table__
-        prefix = table.prefix(self.account, self.region, index)
+        prefix = table.prefix(self.account, self.region, index) + keys.encode(first)
         return Rows(self._open(), table, table.prefix(self.account, self.region), prefix, index=True)
 
     @contextmanager
