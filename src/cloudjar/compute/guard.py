@@ -45,7 +45,9 @@ class Channel:
         if descriptors:
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
             data = data[self.sock.sendmsg([data], rights) :]
-        self.sock.sendall(data)
+        if data:
+            # Even no bytes at all fail when the other side has read everything and closed.
+            self.sock.sendall(data)
 
     def receive(self) -> list[Any] | None:
         """The messages that have come, at least what one read gives; None at the end of the stream."""

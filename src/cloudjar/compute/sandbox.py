@@ -14,7 +14,7 @@ from typing import Any
 
 from cloudjar.compute.cgroups import Cgroups
 from cloudjar.compute.driver import Completed, Probe, StartFailed, Unsupported
-from cloudjar.compute.output import Reader
+from cloudjar.compute.output import LineSplitter, Reader
 from cloudjar.compute.rootfs import HostView, env_prefix, launch, read_host, setpriv, unsafe
 from cloudjar.compute.runs import Run, Runs, first_of, memory_file
 from cloudjar.compute.spawn import Program, Spawner
@@ -71,7 +71,8 @@ class Sandbox(Runs):
         # Through a descriptor, so that no other user of the machine reads the environment with ps.
         files = [memory_file(content) for content in (data, *plan.contents)]
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        status = Reader(lambda text: _on_status(run, text, ready))
+        splitter = LineSplitter()
+        status = Reader(lambda data: _on_status(run, splitter.feed(data), ready))
         run.status = status
         program = Program(
             argv=[self._bwrap, "--args", "3", *arguments[split:]],
@@ -151,9 +152,9 @@ class Sandbox(Runs):
         return await self._complete(run, program, limit)
 
 
-def _on_status(run: Run, text: bytes, ready: asyncio.Future[None]) -> None:
+def _on_status(run: Run, lines: list[bytes], ready: asyncio.Future[None]) -> None:
     """bwrap writes one JSON object a line: first the init's pid, later the exit code."""
-    for line in text.splitlines():
+    for line in lines:
         try:
             status: dict[str, Any] = json.loads(line)
         except ValueError:
