@@ -17,6 +17,7 @@ from cloudjar.wire.names import snake
 if TYPE_CHECKING:
     from cloudjar.wire.catalogue import Catalogue
     from cloudjar.wire.uris import UriTable
+    from cloudjar.wire.validate import Check, Checks
 
 __all__ = ["ErrorTrait", "Http", "Models", "OperationModel", "Ref", "ServiceModel", "Shape", "snake"]
 
@@ -215,6 +216,11 @@ class OperationModel:
         """The members that a client fills with a random token when the caller leaves them out."""
         return tuple(name for name, ref in self.input.members.items() if ref.idempotency_token) if self.input else ()
 
+    @cached_property
+    def check(self) -> Check | None:
+        """The compiled validation of the input; None if anything will do."""
+        return self.service.checks.operation(self)
+
     def _streaming(self, shape: Shape | None) -> str | None:
         if shape is None or not shape.payload:
             return None
@@ -302,6 +308,13 @@ class ServiceModel:
     def by_snake_name(self) -> Mapping[str, str]:
         """Operation names by their Python spelling."""
         return {snake(name): name for name in self.operations}
+
+    @cached_property
+    def checks(self) -> Checks:
+        """The compiled validation of this service's shapes."""
+        from cloudjar.wire.validate import Checks
+
+        return Checks(self)
 
     @cached_property
     def uris(self) -> UriTable:
