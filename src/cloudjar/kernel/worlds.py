@@ -62,6 +62,10 @@ class Worlds:
         """Stores what is known of a world."""
         _write(self._folder(info.name) / "world.json", msgspec.json.encode(info))
 
+    def remember_port(self, name: str, port: int) -> None:
+        """Keeps the port of a world's endpoint for the next start."""
+        self.keep_info(msgspec.structs.replace(self.info(name), port=port))
+
     def open(self, name: str) -> World:
         """The world of that name, opened or made if need be; its background work started."""
         found = self.open_worlds.get(name)
@@ -119,7 +123,10 @@ class Worlds:
         """Empties a world."""
         if name in self.open_worlds:
             await self._close(self.open_worlds[name])
+        info = self.info(name)
         shutil.rmtree(self._folder(name), ignore_errors=True)
+        self._folder(name).mkdir(parents=True)
+        self.keep_info(info)
         return self.open(name)
 
     def snapshots(self) -> list[str]:

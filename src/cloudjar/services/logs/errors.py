@@ -1,0 +1,65 @@
+"""Every error of CloudWatch Logs, in AWS's words."""
+
+from __future__ import annotations
+
+from cloudjar.kernel.errors import AwsError
+
+
+def group_not_found() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+
+
+def stream_not_found() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
+
+
+def resource_not_found(arn: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"The specified resource does not exist: {arn}")
+
+
+def group_exists() -> AwsError:
+    return AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
+
+
+def stream_exists() -> AwsError:
+    return AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
+
+
+def group_protected() -> AwsError:
+    return AwsError("ValidationException", "The log group has deletion protection enabled. Disable it before you delete the log group.")
+
+
+def invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterException", message)
+
+
+def one_of_name_and_identifier() -> AwsError:
+    return invalid("Exactly one of logGroupName and logGroupIdentifier must be specified.")
+
+
+def invalid_retention(days: int) -> AwsError:
+    return invalid(f"Invalid value for parameter: retentionInDays. {days} is not a valid retention period.")
+
+
+def invalid_token() -> AwsError:
+    return invalid("The specified nextToken is invalid.")
+
+
+def events_out_of_order() -> AwsError:
+    return invalid("Log events in a single PutLogEvents request must be in chronological order.")
+
+
+def batch_too_long() -> AwsError:
+    return invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
+
+
+def batch_too_large() -> AwsError:
+    return invalid("Upload too large: more than 1048576 bytes")
+
+
+def event_too_large() -> AwsError:
+    return invalid("Log event too large: more than 1048576 bytes")
+
+
+def bad_pattern(message: str) -> AwsError:
+    return invalid(f"Invalid filter pattern: {message}")

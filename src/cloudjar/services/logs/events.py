@@ -1,0 +1,203 @@
+"""Log events: put, get, filter."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import Any
+
+from cloudjar.kernel import paging
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.keys import decode, encode
+from cloudjar.kernel.marks import operation
+from cloudjar.kernel.records import replace
+from cloudjar.services.logs import errors
+from cloudjar.services.logs.filter_pattern import compile_pattern
+from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, milliseconds, named_group
+from cloudjar.services.logs.streams import LogStream, find_stream, stream_resource
+
+LARGEST_BATCH = 1_048_576
+EVENT_OVERHEAD = 26
+"""Bytes that AWS adds to each message when it measures a batch."""
+DAY = 86_400_000
+TOO_OLD = 14 * DAY
+TOO_NEW = 2 * 3_600_000
+LARGEST_ANSWER = 1_048_576
+MOST_EVENTS = 10_000
+SCANNED_AT_ONCE = 200_000
+"""Events that one FilterLogEvents call looks at before it answers with a token, as AWS does for long searches."""
+
+
+@operation(on=stream_resource)
+def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    group = find_group(ctx, req["logGroupName"])
+    stream = find_stream(ctx, group, req["logStreamName"])
+    batch = req["logEvents"]
+    size = _check_batch(batch)
+    now = milliseconds(ctx.now)
+    expired = group.oldest(ctx.now)
+    rejected: dict[str, int] = {}
+    first_seq = ctx.world.step(ctx._open(), "logs") << 20
+    kept: list[LogEvent] = []
+    for at, event in enumerate(batch):
+        time = event["timestamp"]
+        if time > now + TOO_NEW:
+            rejected.setdefault("tooNewLogEventStartIndex", at)
+        elif time < now - TOO_OLD:
+            rejected["tooOldLogEventEndIndex"] = at + 1
+        elif expired is not None and time < expired:
+            rejected["expiredLogEventEndIndex"] = at + 1
+        else:
+            kept.append(ctx.put(LogEvent(group.uid, stream.uid, time, first_seq + at, event["message"], now)))
+    if kept:
+        ctx.put(
+            replace(
+                stream,
+                first_event=kept[0].time if stream.first_event is None else min(stream.first_event, kept[0].time),
+                last_event=kept[-1].time if stream.last_event is None else max(stream.last_event, kept[-1].time),
+                last_ingestion=now,
+            )
+        )
+        ctx.put(replace(group, stored_bytes=group.stored_bytes + size))
+    answer: dict[str, Any] = {"nextSequenceToken": f"{first_seq:056d}"}
+    if rejected:
+        answer["rejectedLogEventsInfo"] = rejected
+    return answer
+
+
+def _check_batch(batch: list[dict[str, Any]]) -> int:
+    sizes = [len(event["message"].encode("utf-8", "surrogatepass")) + EVENT_OVERHEAD for event in batch]
+    if any(size > LARGEST_BATCH for size in sizes):
+        raise errors.event_too_large()
+    if sum(sizes) > LARGEST_BATCH:
+        raise errors.batch_too_large()
+    times = [event["timestamp"] for event in batch]
+    if times != sorted(times):
+        raise errors.events_out_of_order()
+    if times[-1] - times[0] > DAY:
+        raise errors.batch_too_long()
+    return sum(sizes)
+
+
+@operation(on=stream_resource)
+def get_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    group = named_group(ctx, req)
+    stream = find_stream(ctx, group, req["logStreamName"])
+    limit = req.get("limit") or MOST_EVENTS
+    start, end = _span(ctx, group, req)
+    rows = ctx.where(LogEvent, group=group.uid, stream=stream.uid).starting(start)
+    if end is not None:
+        rows = rows.ending(end)
+    token = req.get("nextToken")
+    forwards = bool(req.get("startFromHead"))
+    if token:
+        forwards = token.startswith("f/")
+        if not token.startswith(("f/", "b/")):
+            raise errors.invalid_token()
+        position = paging.decode_token(token[2:], errors.invalid_token())
+        rows = (rows if forwards else rows.backwards()).resuming(position)
+    elif not forwards:
+        rows = rows.backwards()
+    found: list[tuple[bytes, LogEvent]] = []
+    size = 0
+    for position, event in rows.positions():
+        size += len(event.message) + EVENT_OVERHEAD
+        if len(found) == limit or (found and size > LARGEST_ANSWER):
+            break
+        found.append((position, event))
+    if not forwards:
+        found.reverse()
+    if found:
+        first, last = found[0][0], found[-1][0]
+    elif token:
+        # At either end AWS gives the same token back: that is how a reader knows.
+        first = last = paging.decode_token(token[2:], errors.invalid_token())
+    else:
+        first = last = encode(("", "", LogEvent.__table__.name, group.uid, stream.uid, start))
+    return {
+        "events": [{"timestamp": e.time, "message": e.message, "ingestionTime": e.ingested} for _, e in found],
+        "nextForwardToken": "f/" + paging.encode_token(last),
+        "nextBackwardToken": "b/" + paging.encode_token(first),
+    }
+
+
+@operation(on=stream_resource)
+def filter_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    group = named_group(ctx, req)
+    names, prefix = req.get("logStreamNames"), req.get("logStreamNamePrefix")
+    if names and prefix:
+        raise errors.invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
+    matches = compile_pattern(req.get("filterPattern") or "")
+    start, end = _span(ctx, group, req)
+    limit = req.get("limit") or MOST_EVENTS
+    after: tuple[int, int] | None = None
+    if token := req.get("nextToken"):
+        after = _position(token)
+        start = max(start, after[0])
+    streams = _streams(ctx, group, names, prefix, start, end)
+    found: list[dict[str, Any]] = []
+    answer: dict[str, Any] = {"events": found, "searchedLogStreams": []}
+    size = scanned = 0
+    last: tuple[int, int] | None = None
+    for time, seq, event, stream in heapq.merge(*(_walk(ctx, stream, start, end) for stream in streams)):
+        if after is not None and (time, seq) <= after:
+            continue
+        if len(found) == limit or size > LARGEST_ANSWER or scanned == SCANNED_AT_ONCE:
+            assert last is not None
+            answer["nextToken"] = paging.encode_token(encode(last))
+            break
+        scanned += 1
+        last = (time, seq)
+        if matches(event.message):
+            size += len(event.message) + EVENT_OVERHEAD
+            found.append(
+                {
+                    "logStreamName": stream,
+                    "timestamp": event.time,
+                    "message": event.message,
+                    "ingestionTime": event.ingested,
+                    "eventId": event.id,
+                }
+            )
+    return answer
+
+
+def _position(token: str) -> tuple[int, int]:
+    try:
+        time, seq = decode(paging.decode_token(token, errors.invalid_token()))
+    except (ValueError, IndexError):
+        raise errors.invalid_token() from None
+    if not isinstance(time, int) or not isinstance(seq, int):
+        raise errors.invalid_token()
+    return time, seq
+
+
+def _streams(ctx: Context, group: LogGroup, names: list[str] | None, prefix: str | None, start: int, end: int | None) -> list[LogStream]:
+    if names:
+        streams = [find_stream(ctx, group, name) for name in dict.fromkeys(names)]
+    else:
+        rows = ctx.where(LogStream, group=group.uid)
+        streams = list(rows.starting(prefix).ending(prefix + "\U0010ffff") if prefix else rows)
+    return [
+        stream
+        for stream in streams
+        if stream.last_event is not None
+        and stream.first_event is not None
+        and stream.last_event >= start
+        and (end is None or stream.first_event < end)
+    ]
+
+
+def _walk(ctx: Context, stream: LogStream, start: int, end: int | None) -> Iterator[tuple[int, int, LogEvent, str]]:
+    rows = ctx.where(LogEvent, group=stream.group, stream=stream.uid).starting(start)
+    for event in rows if end is None else rows.ending(end):
+        yield event.time, event.seq, event, stream.name
+
+
+def _span(ctx: Context, group: LogGroup, req: dict[str, Any]) -> tuple[int, int | None]:
+    """The milliseconds [start, end) that a request asks for, without what has expired."""
+    start, end = req.get("startTime") or 0, req.get("endTime")
+    if end is not None and end < start:
+        raise errors.invalid("endTime must be greater than or equal to startTime.")
+    # FilterLogEvents and GetLogEvents leave out what has expired but is not yet removed.
+    return max(start, group.oldest(ctx.now) or 0), end
