@@ -97,14 +97,7 @@ class LocalWorld:
 
     def drop(self) -> None:
         """Removes this world."""
-
-        async def drop() -> None:
-            server = self.local.jar.servers.pop(self.name, None)
-            if server is not None:
-                await server.stop(0.0)
-            await self.local.jar.worlds.drop(self.name)
-
-        self.local.run(drop())
+        self.local.run(self.local.jar.drop(self.name))
 
     def save(self, snapshot: str) -> None:
         """Keeps the present state under a snapshot's name."""
@@ -249,7 +242,7 @@ class RawBody:
 
     def __init__(self, local: LocalJar, body: bytes | AsyncIterator[bytes]) -> None:
         self._local = local
-        self._pieces = None if isinstance(body, bytes) else body
+        self._pieces = None if isinstance(body, bytes) else aiter(body)
         self._buffer = body if isinstance(body, bytes) else b""
         self.closed = False
 

@@ -111,6 +111,8 @@ def write_output(bindings: Bindings, writer: XmlWriter, operation: OperationMode
                 check_members(shape, result)
                 headers = base_headers(operation, request_id)
                 code = write_bound(result, headers)
+                if "content-range" in headers:
+                    code = 206
                 return Response(code or status, headers, raw_payload(result.get(payload)))
 
             return write_raw
@@ -139,6 +141,8 @@ def write_output(bindings: Bindings, writer: XmlWriter, operation: OperationMode
             result = {name: value for name, value in result.items() if name not in bound}
         if not has_body:
             check_members(shape, result)
+            if "content-range" in headers:
+                code = 206
             return Response(code or status, headers)
         headers["content-type"] = "application/xml"
         return Response(code or status, headers, convert(result))

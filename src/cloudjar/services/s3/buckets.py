@@ -1,0 +1,199 @@
+"""Buckets: created, found, listed, deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.marks import operation
+from cloudjar.kernel.paging import decode_token, encode_token
+from cloudjar.kernel.records import Record, record
+from cloudjar.services.s3 import errors, names
+
+US_EAST_1 = "us-east-1"
+EU = "EU"
+"""The old name of eu-west-1, which CreateBucket still takes and GetBucketLocation still gives back."""
+
+
+@record("s3.bucket", key="name", scope="world", indexes={"account": ("account", "name")})
+class Bucket(Record):
+    """A bucket and those of its settings that every request needs."""
+
+    name: str
+    account: str
+    region: str
+    created: datetime
+    location: str = ""
+    """The constraint as it was given, "" for us-east-1."""
+    versioning: str = ""
+    """ "" for never, else "Enabled" or "Suspended"."""
+    ownership: str = "BucketOwnerEnforced"
+    event_bridge: bool = False
+    notifies: bool = False
+    object_lock: bool = False
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:s3:::{self.name}"
+
+
+def bucket_arn(ctx: Context, req: dict[str, Any]) -> str:
+    """What IAM is asked about for operations on a bucket."""
+    return f"arn:{ctx.partition}:s3:::{req['Bucket']}"
+
+
+def object_arn(ctx: Context, req: dict[str, Any]) -> str:
+    """What IAM is asked about for operations on an object."""
+    return f"arn:{ctx.partition}:s3:::{req['Bucket']}/{req['Key']}"
+
+
+def find_bucket(ctx: Context, req: dict[str, Any]) -> Bucket:
+    """The bucket that a request names, as the caller may reach it: it is there, in this Region, and owned by whom the caller expects."""
+    bucket = ctx.get(Bucket, req["Bucket"])
+    if bucket is None:
+        names.check_bucket_name(req["Bucket"])
+        raise errors.no_such_bucket(req["Bucket"])
+    if bucket.region != ctx.region and ctx.principal.kind != "anonymous":
+        raise errors.permanent_redirect(bucket.name, bucket.region)
+    check_owner(bucket, req.get("ExpectedBucketOwner"))
+    return bucket
+
+
+def check_owner(bucket: Bucket, expected: str | None) -> None:
+    """Raises AccessDenied when a caller expected another account's bucket."""
+    if expected is not None and expected != bucket.account:
+        raise errors.access_denied()
+
+
+def owner(account: str) -> dict[str, str]:
+    """An account as S3 shows it."""
+    return {"ID": names.canonical_user(account)}
+
+
+@operation(on=bucket_arn)
+def create_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    name = req["Bucket"]
+    names.check_bucket_name(name)
+    region, constraint = _placement(ctx, req.get("CreateBucketConfiguration") or {})
+    ownership = req.get("ObjectOwnership", "BucketOwnerEnforced")
+    if ownership not in ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"):
+        raise errors.invalid_argument("Invalid x-amz-object-ownership header: " + ownership, "x-amz-object-ownership", ownership)
+    grants = [member for member in req if member.startswith("Grant")]
+    if req.get("ACL", "private") != "private" or grants:
+        if ownership == "BucketOwnerEnforced":
+            raise errors.acls_with_ownership()
+        raise not_implemented("s3", "CreateBucket", "access control lists")
+    existing = ctx.get(Bucket, name)
+    if existing is not None:
+        if existing.account != ctx.account:
+            raise errors.bucket_exists(name)
+        # In us-east-1 alone, for old clients' sake, creating one's own bucket again succeeds.
+        if existing.region != US_EAST_1 or region != US_EAST_1:
+            raise errors.bucket_is_yours(name)
+        return {"Location": f"/{name}", "BucketArn": existing.arn}
+    if req.get("BucketNamespace", "global") != "global":
+        raise not_implemented("s3", "CreateBucket", "account-regional namespaces")
+    if req.get("ObjectLockEnabledForBucket"):
+        raise not_implemented("s3", "CreateBucket", "object lock")
+    bucket = ctx.put(Bucket(name, ctx.account, region, ctx.now, constraint, ownership=ownership))
+    tags = (req.get("CreateBucketConfiguration") or {}).get("Tags")
+    if tags:
+        from cloudjar.services.s3.tagging import read_tags
+
+        ctx.set_tags(bucket.arn, read_tags(tags, limit=50))
+    location = f"/{name}" if region == US_EAST_1 else f"{ctx.call_info.url}/{name}/"
+    return {"Location": location, "BucketArn": bucket.arn}
+
+
+def _placement(ctx: Context, configuration: dict[str, Any]) -> tuple[str, str]:
+    """The Region of a new bucket, and the constraint that asked for it."""
+    for member in ("Location", "Bucket"):
+        if configuration.get(member):
+            raise not_implemented("s3", "CreateBucket", "directory buckets")
+    constraint = configuration.get("LocationConstraint", "")
+    wanted = "eu-west-1" if constraint == EU else constraint
+    if ctx.region == US_EAST_1:
+        # The global endpoint makes buckets anywhere, but has no constraint of its own.
+        if wanted == US_EAST_1 or (wanted and not _looks_like_region(wanted)):
+            raise errors.invalid_location(constraint)
+        return wanted or US_EAST_1, constraint
+    if not wanted:
+        raise errors.illegal_location("unspecified")
+    if wanted != ctx.region:
+        raise errors.illegal_location(constraint)
+    return wanted, constraint
+
+
+def _looks_like_region(text: str) -> bool:
+    area, _, number = text.rpartition("-")
+    return number.isdecimal() and area.count("-") >= 1 and area.replace("-", "").isalpha()
+
+
+@operation(on=bucket_arn)
+def delete_bucket(ctx: Context, req: dict[str, Any]) -> None:
+    from cloudjar.services.s3.multipart import drop_uploads
+    from cloudjar.services.s3.objects import Object, Version
+
+    bucket = find_bucket(ctx, req)
+    if ctx.where(Object, bucket=bucket.name).first() is not None:
+        raise errors.bucket_not_empty(bucket.name)
+    if ctx.where(Version, bucket=bucket.name).first() is not None:
+        raise errors.versions_remain(bucket.name)
+    drop_uploads(ctx, bucket.name)
+    ctx.set_tags(bucket.arn, {})
+    ctx.delete(bucket)
+
+
+@operation(on=bucket_arn)
+def head_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    bucket = find_bucket(ctx, req)
+    return {"BucketRegion": bucket.region, "AccessPointAlias": False, "BucketArn": bucket.arn}
+
+
+@operation(on=bucket_arn)
+def get_bucket_location(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    bucket = ctx.get(Bucket, req["Bucket"])
+    if bucket is None:
+        raise errors.no_such_bucket(req["Bucket"])
+    check_owner(bucket, req.get("ExpectedBucketOwner"))
+    return {"LocationConstraint": bucket.location or None}
+
+
+@operation()
+def list_buckets(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    prefix, region = req.get("Prefix", ""), req.get("BucketRegion")
+    limit = req.get("MaxBuckets", 10_000)
+    if not 1 <= limit <= 10_000:
+        words = "Argument max-buckets must be an integer between 1 and 10000"
+        raise errors.invalid_argument(words, "max-buckets", limit)
+    rows = ctx.where(Bucket, account=ctx.account).starting(prefix)
+    token = req.get("ContinuationToken")
+    if token:
+        rows = rows.starting(decode_token(token, errors.bad_token()).decode("utf-8", "replace") + "\0")
+    found: list[Bucket] = []
+    answer: dict[str, Any] = {"Owner": owner(ctx.account)}
+    for bucket in rows:
+        if not bucket.name.startswith(prefix):
+            break
+        if region is not None and bucket.region != region:
+            continue
+        if len(found) == limit:
+            answer["ContinuationToken"] = encode_token(found[-1].name.encode())
+            break
+        found.append(bucket)
+    # Without paging members the answer is S3's older one, without the buckets' Regions.
+    detailed = any(member in req for member in ("MaxBuckets", "ContinuationToken", "Prefix", "BucketRegion"))
+    answer["Buckets"] = [bucket_to_wire(bucket, detailed) for bucket in found]
+    if prefix:
+        answer["Prefix"] = prefix
+    return answer
+
+
+def bucket_to_wire(bucket: Bucket, detailed: bool) -> dict[str, Any]:
+    wire: dict[str, Any] = {"Name": bucket.name, "CreationDate": bucket.created.replace(microsecond=0)}
+    if detailed:
+        wire["BucketRegion"] = bucket.region
+    wire["BucketArn"] = bucket.arn
+    return wire

@@ -1,0 +1,82 @@
+"""DeleteObject and DeleteObjects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.marks import operation
+from cloudjar.services.s3 import errors, names
+from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, object_arn
+from cloudjar.services.s3.conditions import check_delete
+from cloudjar.services.s3.events import notify
+from cloudjar.services.s3.objects import NULL, Object, Stored, find_version, remove, remove_version
+
+LARGEST_BATCH = 1000
+
+
+@operation(on=object_arn)
+def delete_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    bucket = find_bucket(ctx, req)
+    return _delete(ctx, bucket, req["Key"], req.get("VersionId"), req)
+
+
+def _delete(ctx: Context, bucket: Bucket, key: str, version_id: str | None, conditions: dict[str, Any]) -> dict[str, Any]:
+    """Deletes a key or one version; gives DeleteMarker and VersionId, as the answer has them."""
+    found: Stored | None
+    if version_id is None:
+        found = ctx.get(Object, bucket.name, key)
+        check_delete(conditions, found, key)
+        marker = remove(ctx, bucket, key, found)
+        if marker is not None:
+            notify(ctx, bucket, "ObjectRemoved:DeleteMarkerCreated", marker)
+            return {"DeleteMarker": True, "VersionId": marker.version_id or NULL}
+        if found is not None:
+            notify(ctx, bucket, "ObjectRemoved:Delete", found)
+        return {}
+    found = find_version(ctx, bucket, key, version_id)
+    check_delete(conditions, found, key)
+    answer: dict[str, Any] = {"VersionId": version_id}
+    if found is not None:
+        remove_version(ctx, bucket, found)
+        notify(ctx, bucket, "ObjectRemoved:Delete", found)
+        if found.is_delete_marker:
+            answer["DeleteMarker"] = True
+    return answer if bucket.versioning else {}
+
+
+@operation(on=bucket_arn)
+def delete_objects(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    bucket = find_bucket(ctx, req)
+    wanted = req["Delete"]["Objects"]
+    quiet = bool(req["Delete"].get("Quiet"))
+    if not 1 <= len(wanted) <= LARGEST_BATCH:
+        raise errors.malformed_xml()
+    deleted: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for item in wanted:
+        key, version_id = item["Key"], item.get("VersionId")
+        named = {"Key": key} if version_id is None else {"Key": key, "VersionId": version_id}
+        try:
+            names.check_key(key)
+            done = _delete(ctx, bucket, key, version_id, _conditions(item))
+        except AwsError as error:
+            failed.append({**named, "Code": error.code, "Message": error.message})
+            continue
+        if quiet:
+            continue
+        if done.get("DeleteMarker"):
+            named |= {"DeleteMarker": True, "DeleteMarkerVersionId": done["VersionId"]}
+        deleted.append(named)
+    answer: dict[str, Any] = {}
+    if deleted:
+        answer["Deleted"] = deleted
+    if failed:
+        answer["Errors"] = failed
+    return answer
+
+
+def _conditions(item: dict[str, Any]) -> dict[str, Any]:
+    names_in_request = {"ETag": "IfMatch", "LastModifiedTime": "IfMatchLastModifiedTime", "Size": "IfMatchSize"}
+    return {name: item[member] for member, name in names_in_request.items() if member in item}

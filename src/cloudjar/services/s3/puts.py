@@ -1,0 +1,57 @@
+"""PutObject."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.marks import operation
+from cloudjar.services.s3 import names
+from cloudjar.services.s3.buckets import find_bucket, object_arn
+from cloudjar.services.s3.checksums import checksum_to_wire
+from cloudjar.services.s3.conditions import check_form, check_write
+from cloudjar.services.s3.events import notify
+from cloudjar.services.s3.metadata import SSE, read_metadata
+from cloudjar.services.s3.objects import Object, shown_version, store
+from cloudjar.services.s3.payload import receive
+
+
+@operation(on=object_arn)
+async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    key = req["Key"]
+    conditional = "IfMatch" in req or "IfNoneMatch" in req
+    # What can be refused is refused before the body is asked for; 100-continue saves the client the sending.
+    with ctx.transaction():
+        bucket = find_bucket(ctx, req)
+        names.check_key(key)
+        fields = read_metadata(req, bucket, "PutObject")
+        if conditional:
+            check_form(req, "PutObject")
+            check_write(req, ctx.get(Object, bucket.name, key), key)
+    received = await receive(ctx, req)
+    with ctx.transaction():
+        # The bucket may have gone, or the object changed, while the body came in.
+        bucket = find_bucket(ctx, req)
+        if conditional:
+            check_write(req, ctx.get(Object, bucket.name, key), key)
+        stored = store(
+            ctx,
+            bucket,
+            Object(
+                bucket=bucket.name,
+                key=key,
+                modified=ctx.now,
+                etag=received.md5,
+                size=received.blob.size,
+                extents=received.extents,
+                checksum=received.checksum,
+                account=ctx.account,
+                **fields,
+            ),
+        )
+        notify(ctx, bucket, "ObjectCreated:Put", stored)
+    answer: dict[str, Any] = {"ETag": f'"{stored.etag}"', **SSE, **checksum_to_wire(stored.checksum)}
+    version_id = shown_version(bucket, stored)
+    if version_id is not None:
+        answer["VersionId"] = version_id
+    return answer
