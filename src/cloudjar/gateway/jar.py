@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import json
 import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from cloudjar.gateway.endpoints import Endpoints
 from cloudjar.gateway.pipeline import handle
-from cloudjar.gateway.server import Server
 from cloudjar.gateway.tls import Authority
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.clock import wall_seconds
@@ -69,11 +67,16 @@ class Jar:
         *,
         durability: str = "second",
         seed: bytes | None = None,
+        listen: Sequence[str] = ("127.0.0.1",),
         log: logging.Logger | None = None,
         wall: Callable[[], float] = wall_seconds,
     ) -> None:
-        """`directory` None means ephemeral: a temporary directory, removed at the end. `durability` is "second" or "full"."""
+        """`directory` None means ephemeral: a temporary directory, removed at the end. `durability` is "second" or "full".
+
+        `listen` are the addresses or names that endpoints are bound to.
+        """
         self.ephemeral = directory is None
+        self.durability = durability
         self.directory = directory or Path(tempfile.mkdtemp(prefix="cloudjar-"))
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log = log or logging.getLogger("cloudjar")
@@ -87,21 +90,24 @@ class Jar:
         self.blobs = BlobStore(self.directory / "blobs")
         self.worlds = Worlds(self.directory, self.blobs, self, flush_each_commit=durability == "full", seed=seed)
         self.calls: collections.deque[CallRecord] = collections.deque(maxlen=CALLS_KEPT)
-        self.servers: dict[str, Server] = {}
+        self.endpoints = Endpoints(self.worlds, self.answer, listen=listen, tls=self.authority, log=self.log, clock=self.wall)
+        self.end: Callable[[], None] | None = None
+        """Asks whoever runs this jar to stop it; None where that is the caller's own affair."""
         self._request_ids = Ids(seed or secret_bytes(16), iter(range(1, sys.maxsize)).__next__)
         self._flusher = asyncio.get_running_loop().create_task(self._flush())
 
     # Endpoints
 
-    async def serve(self, world_name: str = DEFAULT, *, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Gives a world its endpoint; returns the port."""
-        if world_name in self.servers:
-            return self.servers[world_name].port
+    async def serve(self, world_name: str = DEFAULT, *, port: int | None = None) -> int:
+        """Gives a world its endpoint; returns the port. Raises OSError."""
         self.worlds.open(world_name)
-        server = Server(partial(self.answer, world_name), host=host, port=port, tls=self.authority, log=self.log, clock=self.wall)
-        await server.start()
-        self.servers[world_name] = server
-        return server.port
+        return await self.endpoints.open(world_name, port)
+
+    async def drop(self, world_name: str) -> None:
+        """Ends a world and its endpoint; requests in work get a second to finish."""
+        self.worlds.existing(world_name)
+        await self.endpoints.close(world_name, 1.0)
+        await self.worlds.drop(world_name)
 
     async def answer(self, world_name: str, request: Any) -> Any:
         """One request to a world's endpoint; a world that was restored meanwhile is found again by its name."""
@@ -109,8 +115,7 @@ class Jar:
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
         """Finishes requests in flight, then closes everything."""
-        await asyncio.gather(*(server.stop(grace_seconds) for server in self.servers.values()))
-        self.servers.clear()
+        await self.endpoints.close_all(grace_seconds)
         self._flusher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._flusher
@@ -237,8 +242,3 @@ class Jar:
 
 def _first(value: Any) -> str:
     return value[0] if isinstance(value, list) else str(value)
-
-
-def dump(value: Any) -> bytes:
-    """JSON for people and programs: records, datetimes and all."""
-    return json.dumps(msgspec.to_builtins(value), indent=2).encode() + b"\n"
