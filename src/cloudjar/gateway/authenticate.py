@@ -5,13 +5,12 @@ from __future__ import annotations
 from cloudjar.identity.credentials import AccessKey, Session
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import ANONYMOUS, Principal, root_of
-from cloudjar.kernel.store import Transaction
 from cloudjar.kernel.world import DEFAULT_ACCOUNT, World
 from cloudjar.wire.http import Request
 from cloudjar.wire.route import Route
 
 
-def authenticate(world: World, txn: Transaction, target: Route, request: Request, wall_seconds: float) -> Principal:
+def authenticate(world: World, target: Route, request: Request, wall_seconds: float) -> Principal:
     """The principal behind a request's access key.
 
     `test` is the default account's root and 12 digits are that account's; other keys must have been issued by this
@@ -24,13 +23,13 @@ def authenticate(world: World, txn: Transaction, target: Route, request: Request
         return root_of(DEFAULT_ACCOUNT, key)
     if len(key) == 12 and key.isdecimal() and key.isascii():
         return root_of(key, key)
-    ctx = world.context(txn)
-    session = ctx.get(Session, key)
-    if session is not None:
-        if session.expires <= ctx.now:
+    with world.reading() as ctx:
+        session = ctx.get(Session, key)
+        issued = ctx.get(AccessKey, key)
+        if session is not None and session.expires <= ctx.now:
             raise AwsError("ExpiredToken", "The security token included in the request is expired", status=403)
+    if session is not None:
         return session.principal
-    issued = ctx.get(AccessKey, key)
     if issued is None or issued.status != "Active":
         raise unknown_key(target)
     if not issued.user_name:

@@ -55,8 +55,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         validate(operation, req)
 
         # Authenticate: who calls, and from which account?
-        with world.store.transaction() as txn:
-            principal = authenticate(world, txn, target, request, jar.wall())
+        principal = authenticate(world, target, request, jar.wall())
         ctx = Context(
             world,
             None,

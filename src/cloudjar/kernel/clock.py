@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -42,18 +42,18 @@ class Clock:
     def __init__(self, state: ClockState, wall: Callable[[], float] = wall_seconds) -> None:
         self.state = state
         self._wall = wall
-        self._last = 0
+        self._last = 0.0
         self.holds: dict[str, int] = {}
         """Named reasons why time may not jump by itself, with how many hold each."""
 
     def now(self) -> datetime:
         """The present instant of the world, to the microsecond."""
-        microseconds = round(self.seconds() * 1_000_000)
+        seconds = self.seconds()
         # The machine's clock may be set back; a world's records must not go back with it.
-        if microseconds < self._last:
-            microseconds = self._last
-        self._last = microseconds
-        return EPOCH + timedelta(microseconds=microseconds)
+        if seconds < self._last:
+            seconds = self._last
+        self._last = seconds
+        return datetime.fromtimestamp(seconds, UTC)
 
     def seconds(self) -> float:
         """World seconds since 1970."""
@@ -81,7 +81,7 @@ class Clock:
     def use(self, state: ClockState) -> None:
         """Takes a stored state over."""
         if state.world < self.seconds():
-            self._last = 0
+            self._last = 0.0
         self.state = state
 
     def hold(self, name: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import uuid
 from collections.abc import Callable
 
 HEX = "0123456789abcdef"
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 UPPER_ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+# RFC 9562, 4.1: the two high bits of this digit are 1 and 0.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in HEX}
 
 
 class Ids:
@@ -40,7 +42,8 @@ class Ids:
 
     def uuid(self) -> str:
         """A version-4 UUID in text."""
-        return str(uuid.UUID(bytes=self.data(16), version=4))
+        text = self.data(16).hex()
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
     def unique_id(self, prefix: str) -> str:
         """An IAM unique id: a prefix such as "AROA" and 17 letters."""
