@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._closing = False  # No further request is taken.
         self._lingering = False  # The last answer is out; what still comes is thrown away.
         self._lingered = 0
-        self._since = 0  # The tick of the last progress.
+        self._since = 0  # The tick from which the client's time runs.
 
     # -- the transport's side ------------------------------------------------------------------------------------------------------
 
@@ -78,10 +78,11 @@ class Connection(asyncio.Protocol):
         self._server.leave(self)
 
     def data_received(self, data: bytes) -> None:
-        self._since = self._server.ticks
         if self._lingering:
             self._linger_on(len(data))
             return
+        if self._body is not None or not self._pending:
+            self._since = self._server.ticks  # A head and a small body must come as one: their time runs from the first byte on.
         if self._body is not None:
             rest = self._feed_body(data)
             if rest is None:
@@ -124,7 +125,10 @@ class Connection(asyncio.Protocol):
         waited = now - self._since
         if self._lingering:
             if waited >= limits.linger_ticks:
-                self._transport.close()
+                self._transport.abort()
+        elif self._transport.is_closing():
+            if waited >= limits.stalled_ticks:
+                self._transport.abort()  # It takes nothing of the last that was written.
         elif self._body is not None:
             if self._paused or not self._continued:
                 self._since = now  # It is we who keep the client waiting.

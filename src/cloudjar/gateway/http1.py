@@ -105,7 +105,7 @@ class HeadParser:
 
     def _check_incomplete(self, data: bytes, start: int) -> None:
         """Refuse early what can never become a head, so that a wrong client hears of it instead of waiting."""
-        if len(data) - start > self.limit:
+        if len(data) > self.limit:
             raise Refused(431, "the request's headers are too large")
         line, newline, _ = data[start:].partition(b"\n")
         if newline:

@@ -27,6 +27,6 @@ class Limits:
     tick_seconds: float = 1.0
     idle_ticks: int = 300
     request_ticks: int = 60
-    linger_ticks: int = 5
+    linger_ticks: int = 30
     stalled_ticks: int = 300
     """A client that takes nothing of its answer for so long is cut off."""
