@@ -12,8 +12,8 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.principal import ANONYMOUS
 from cloudjar.kernel.store import StoreFull
 from cloudjar.kernel.world import DEFAULT_ACCOUNT, DEFAULT_REGION, World
-from cloudjar.wire.http import Body, BodyTooLarge, BodyTruncated, Request, Response
-from cloudjar.wire.route import Route, route
+from cloudjar.wire.http import Body, BufferedBody, BodyTooLarge, BodyTruncated, Request, Response
+from cloudjar.wire.route import Route, route, wants_body
 from cloudjar.wire.validate import validate
 
 if TYPE_CHECKING:
@@ -35,8 +35,12 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
     principal = ANONYMOUS
     failure: AwsError | None = None
     try:
-        # Route: which service and protocol is this for?
-        target = route(jar.models, request)
+        # Route: which service and protocol is this for? A form has to be looked into.
+        form = b""
+        if wants_body(request):
+            form = await request.body.read(LARGEST_BODY)
+            request.body = BufferedBody(form)
+        target = route(jar.models, request, form)
         service = jar.services.service(target.service)
 
         # Parse: which operation, with what input? A streamed body stays unread.

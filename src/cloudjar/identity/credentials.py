@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
+from cloudjar.kernel.ids import ALNUM, secret_bytes, secret_text
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.records import Record, record
 
@@ -27,7 +31,7 @@ class AccessKey(Record):
 
 @record("identity.session", key="id", scope="world")
 class Session(Record):
-    """Temporary credentials that STS issued."""
+    """Temporary credentials that STS issued. They stay for a day past their end, so that they are reported as expired."""
 
     id: str
     secret: str
@@ -35,3 +39,41 @@ class Session(Record):
     principal: Principal
     issued: datetime
     expires: datetime
+    source_identity: str = ""
+    transitive_tags: tuple[str, ...] = ()
+    """Keys of those of the principal's session tags that sessions chained from this one keep."""
+    mfa_at: datetime | None = None
+    """When a device's code was given; for aws:MultiFactorAuthAge."""
+    federated_provider: str = ""
+    """The OIDC or SAML provider that vouched; for aws:FederatedProvider."""
+    claims: dict[str, str] = {}
+    """What that provider said, as condition keys ("saml:sub", "accounts.example.com:aud")."""
+
+
+def new_key_id(prefix: Literal["AKIA", "ASIA"], account: str, data: Callable[[int], bytes]) -> str:
+    """An access key id. As AWS's do, it holds its account's number: 40 bits after a leading 1, in base 32.
+
+    `data` gives so many bytes: `ctx.ids.data`.
+    """
+    head = (1 << 47 | int(account) << 7 | data(1)[0] & 0x7F).to_bytes(6, "big")
+    return prefix + base64.b32encode(head + data(4)).decode()
+
+
+def account_in(key_id: str) -> str | None:
+    """The account that an access key id holds; None for ids of the form that AWS gave out before 2019."""
+    try:
+        head = int.from_bytes(base64.b32decode(key_id[4:20])[:6], "big")
+    except ValueError:
+        return None
+    number = (head & 0x7FFF_FFFF_FF80) >> 7
+    return f"{number:012d}" if head >> 47 and number < 10**12 else None
+
+
+def new_secret() -> str:
+    """A secret access key: 40 letters of base 64."""
+    return secret_text(ALNUM + "+/", 40)
+
+
+def new_token() -> str:
+    """A session token. Opaque; AWS's start with these letters and are a few hundred long."""
+    return "IQoJb3JpZ2luX2Vj" + base64.b64encode(secret_bytes(210)).decode()

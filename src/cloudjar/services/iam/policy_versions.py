@@ -1,0 +1,90 @@
+"""Versions of managed policies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from cloudjar.identity.managed_policies import ManagedPolicy
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.marks import operation
+from cloudjar.kernel.records import replace
+from cloudjar.services.iam import documents, errors, naming, quotas
+from cloudjar.services.iam.policies import Policy, PolicyVersion, aws_managed, find_own, policy_arn
+
+
+def version_to_wire(policy: Policy, version: PolicyVersion, *, document: bool = False) -> dict[str, Any]:
+    wire = {"VersionId": version.id, "IsDefaultVersion": version.id == policy.default_version, "CreateDate": version.created}
+    return wire | {"Document": naming.quoted(version.document)} if document else wire
+
+
+def aws_version_to_wire(policy: ManagedPolicy, *, document: bool = False) -> dict[str, Any]:
+    """The one version of AWS's policies that is known here: the default."""
+    wire = {"VersionId": policy.default_version, "IsDefaultVersion": True, "CreateDate": datetime.fromisoformat(policy.update_date)}
+    return wire | {"Document": naming.quoted(policy.text)} if document else wire
+
+
+def find_version(ctx: Context, policy: Policy, version_id: str) -> PolicyVersion:
+    """A version by its id, "v2"; raises NoSuchEntity."""
+    found = ctx.get(PolicyVersion, policy.arn, int(version_id[1:].partition(".")[0]))
+    if found is None or found.id != version_id:
+        raise errors.policy_version_not_found(policy.arn, version_id)
+    return found
+
+
+@operation(on=policy_arn)
+def create_policy_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    policy = find_own(ctx, req["PolicyArn"])
+    documents.check_managed_policy(req["PolicyDocument"])
+    if ctx.where(PolicyVersion, policy_arn=policy.arn).count() >= quotas.VERSIONS_PER_POLICY:
+        raise errors.too_many_versions(quotas.VERSIONS_PER_POLICY)
+    now = naming.now(ctx)
+    version = ctx.put(PolicyVersion(policy.arn, policy.next_version, req["PolicyDocument"], now))
+    policy = replace(policy, next_version=policy.next_version + 1, updated=now)
+    if req.get("SetAsDefault"):
+        policy = replace(policy, default_version=version.id)
+    ctx.put(policy)
+    return {"PolicyVersion": version_to_wire(policy, version)}
+
+
+@operation(on=policy_arn)
+def get_policy_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    arn, version_id = req["PolicyArn"], req["VersionId"]
+    policy = ctx.get(Policy, arn)
+    if policy:
+        return {"PolicyVersion": version_to_wire(policy, find_version(ctx, policy, version_id), document=True)}
+    known = aws_managed(ctx, arn)
+    if known is None:
+        raise errors.policy_not_found(arn)
+    if known.default_version != version_id:
+        raise errors.policy_version_not_found(arn, version_id)
+    return {"PolicyVersion": aws_version_to_wire(known, document=True)}
+
+
+@operation(on=policy_arn)
+def list_policy_versions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    policy = ctx.get(Policy, req["PolicyArn"])
+    if policy:
+        rows = ctx.where(PolicyVersion, policy_arn=policy.arn).backwards()
+        return naming.page(ctx, req, rows, lambda version: version_to_wire(policy, version))
+    known = aws_managed(ctx, req["PolicyArn"])
+    if known is None:
+        raise errors.policy_not_found(req["PolicyArn"])
+    return {"Versions": [aws_version_to_wire(known)], "IsTruncated": False}
+
+
+@operation(on=policy_arn)
+def set_default_policy_version(ctx: Context, req: dict[str, Any]) -> None:
+    policy = find_own(ctx, req["PolicyArn"])
+    version = find_version(ctx, policy, req["VersionId"])
+    ctx.put(replace(policy, default_version=version.id, updated=naming.now(ctx)))
+
+
+@operation(on=policy_arn)
+def delete_policy_version(ctx: Context, req: dict[str, Any]) -> None:
+    policy = find_own(ctx, req["PolicyArn"])
+    version = find_version(ctx, policy, req["VersionId"])
+    if version.id == policy.default_version:
+        raise errors.default_version()
+    ctx.delete(version)
+    ctx.put(replace(policy, updated=naming.now(ctx)))

@@ -1,0 +1,129 @@
+"""AssumeRole."""
+
+from __future__ import annotations
+
+from dataclasses import replace as with_changes
+from typing import Any
+
+from cloudjar.identity.credentials import Session
+from cloudjar.identity.roles import Role
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.marks import operation
+from cloudjar.kernel.principal import Principal
+from cloudjar.services.sts import errors, mfa, sessions, trust
+
+CHAINED_SECONDS = 3600
+DEFAULT_SECONDS = 3600
+
+
+def role_arn(ctx: Context, req: dict[str, Any]) -> str:
+    """What IAM is asked about."""
+    arn: str = req["RoleArn"]
+    return arn
+
+
+@operation(on=role_arn)
+def assume_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    role = trust.find_role(ctx, req["RoleArn"], "sts:AssumeRole")
+    parent = sessions.callers_session(ctx)
+    scope = sessions.scope_of(req)
+    seconds = duration(req, role)
+    if parent is not None and parent.principal.kind == "assumed-role" and seconds > CHAINED_SECONDS:
+        raise errors.too_long_for_chaining()
+    if req.get("ProvidedContexts"):
+        raise errors.validation("ProvidedContexts are not supported.")
+    source_identity = _source_identity(parent, req.get("SourceIdentity"))
+    inherited = {key: parent.principal.session_tags[key] for key in parent.transitive_tags} if parent else {}
+    clash = {key.lower() for key in inherited} & {key.lower() for key in scope.tags}
+    if clash:
+        raise errors.transitive_tag_set_again(min(clash))
+    transitive = _transitive(req.get("TransitiveTagKeys") or [], scope.tags)
+    mfa_at = mfa.verified(ctx, req)
+
+    keys = request_keys(req["RoleSessionName"], source_identity, scope)
+    if req.get("ExternalId"):
+        keys["sts:externalid"] = req["ExternalId"]
+    if transitive:
+        keys["sts:transitivetagkeys"] = transitive
+    if mfa_at:
+        keys |= {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
+    trust.check(ctx, role, "sts:AssumeRole", keys)
+    if scope.tags:
+        trust.check(ctx, role, "sts:TagSession", keys)
+    if req.get("SourceIdentity") and not (parent and parent.source_identity):
+        trust.check(ctx, role, "sts:SetSourceIdentity", keys)
+
+    scope = with_changes(scope, tags=inherited | scope.tags)
+    principal = role_session(role, req["RoleSessionName"], scope, mfa=mfa_at is not None)
+    session = sessions.issue(
+        ctx,
+        principal,
+        seconds,
+        source_identity=source_identity,
+        transitive_tags=(*inherited, *transitive),
+        mfa_at=mfa_at,
+    )
+    return answer(session, scope)
+
+
+def role_session(role: Role, name: str, scope: sessions.Scope, *, mfa: bool = False) -> Principal:
+    """Who a session of a role is."""
+    parts = role.arn.split(":")
+    return Principal(
+        kind="assumed-role",
+        account=parts[4],
+        arn=f"arn:{parts[1]}:sts::{parts[4]}:assumed-role/{role.name}/{name}",
+        user_id=f"{role.id}:{name}",
+        role_arn=role.arn,
+        session_policies=scope.policies,
+        session_tags=scope.tags,
+        mfa=mfa,
+    )
+
+
+def duration(req: dict[str, Any], role: Role) -> int:
+    """How long the session lasts; raises ValidationError past the role's maximum."""
+    seconds: int = req.get("DurationSeconds") or DEFAULT_SECONDS
+    if seconds > role.max_session_seconds:
+        raise errors.too_long_for_role()
+    return seconds
+
+
+def request_keys(session_name: str, source_identity: str, scope: sessions.Scope) -> trust.Keys:
+    """The condition keys that a request for a session brings."""
+    keys: trust.Keys = {"sts:rolesessionname": session_name}
+    if source_identity:
+        keys["sts:sourceidentity"] = source_identity
+    if scope.tags:
+        keys["aws:tagkeys"] = tuple(scope.tags)
+        keys |= {f"aws:requesttag/{key.lower()}": value for key, value in scope.tags.items()}
+    return keys
+
+
+def answer(session: Session, scope: sessions.Scope) -> dict[str, Any]:
+    """The members that all ways to a role's session answer with."""
+    wire: dict[str, Any] = {
+        "Credentials": sessions.credentials_to_wire(session),
+        "AssumedRoleUser": {"AssumedRoleId": session.principal.user_id, "Arn": session.principal.arn},
+    }
+    if scope.packed_percent is not None:
+        wire["PackedPolicySize"] = scope.packed_percent
+    if session.source_identity:
+        wire["SourceIdentity"] = session.source_identity
+    return wire
+
+
+def _source_identity(parent: Session | None, wanted: str | None) -> str:
+    kept = parent.source_identity if parent else ""
+    # Once set, it stays through every chained role.
+    if kept and wanted and kept != wanted:
+        raise errors.access_denied("Source identity cannot be changed once it is set in the calling session.")
+    return kept or wanted or ""
+
+
+def _transitive(wanted: list[str], tags: dict[str, str]) -> tuple[str, ...]:
+    by_folded = {key.lower(): key for key in tags}
+    missing = [key for key in wanted if key.lower() not in by_folded]
+    if missing:
+        raise errors.validation(f"The specified transitive tag key must be included in the requested tags: {missing[0]}")
+    return tuple(by_folded[key.lower()] for key in wanted)

@@ -1,0 +1,75 @@
+"""STS's errors, in AWS's words."""
+
+from __future__ import annotations
+
+from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.principal import Principal
+
+
+def not_authorized(caller: Principal, action: str, resource: str) -> AwsError:
+    """The refusal of a role's trust policy, and of roles that are not there: AWS does not tell them apart."""
+    return AwsError("AccessDenied", f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}", status=403)
+
+
+def not_authorized_federated(action: str) -> AwsError:
+    return AwsError("AccessDenied", f"Not authorized to perform {action}", status=403)
+
+
+def access_denied(message: str) -> AwsError:
+    return AwsError("AccessDenied", message, status=403)
+
+
+def transitive_tag_set_again(key: str) -> AwsError:
+    return access_denied(f"One of the specified transitive tag keys can't be set because it conflicts with a session tag: {key}")
+
+
+def session_credentials(operation: str) -> AwsError:
+    return access_denied(f"Cannot call {operation} with session credentials")
+
+
+def validation(message: str) -> AwsError:
+    return AwsError("ValidationError", message)
+
+
+def too_long_for_role() -> AwsError:
+    return validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+
+
+def too_long_for_chaining() -> AwsError:
+    return validation("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+
+
+def invalid_role_arn(arn: str) -> AwsError:
+    return validation(f"{arn} is invalid")
+
+
+def malformed_policy(message: str) -> AwsError:
+    return AwsError("MalformedPolicyDocument", message)
+
+
+def policy_too_large(percent: int) -> AwsError:
+    return AwsError("PackedPolicyTooLarge", f"Packed size of session tags, policies, and policy ARNs is {percent}% of the allowed quota.")
+
+
+def too_many_policy_arns(limit: int) -> AwsError:
+    return AwsError("PackedPolicyTooLarge", f"Number of session policy ARNs exceeds the limit of {limit}.")
+
+
+def multi_factor_failed(serial: str) -> AwsError:
+    return access_denied(f"MultiFactorAuthentication failed with invalid MFA one time pass code. Device: {serial}")
+
+
+def expired_token(message: str = "The security token included in the request is expired") -> AwsError:
+    return AwsError("ExpiredTokenException", message)
+
+
+def invalid_identity_token(message: str) -> AwsError:
+    return AwsError("InvalidIdentityToken", message)
+
+
+def rejected_claim(message: str) -> AwsError:
+    return AwsError("IDPRejectedClaim", message)
+
+
+def undecodable_message() -> AwsError:
+    return AwsError("InvalidAuthorizationMessageException", "Message is not valid")

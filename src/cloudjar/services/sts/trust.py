@@ -1,0 +1,84 @@
+"""Whether a role's trust policy lets a caller in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.identity.policy import AuthzRequest, Decision, Named, PolicySet, compile_policy, decide, parse
+from cloudjar.identity.roles import Role
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.principal import ANONYMOUS, Principal
+from cloudjar.services.sts import errors
+
+Keys = dict[str, Any]
+"""Condition keys in lower case; tuples for multivalued ones."""
+
+# Whether the caller's own policies allow the action is the gateway's question; here only the trust policy speaks.
+_EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+
+
+def find_role(ctx: Context, arn: str, action: str) -> Role:
+    """The role with an ARN, in whatever account; raises ValidationError or AccessDenied."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "iam" or not parts[5].startswith("role/") or not parts[4].isdecimal():
+        raise errors.invalid_role_arn(arn)
+    role = ctx.at(account=parts[4]).get(Role, arn.rpartition("/")[2])
+    if role is None or role.arn != arn:
+        raise errors.not_authorized(ctx.principal, action, arn)
+    return role
+
+
+def check(ctx: Context, role: Role, action: str, keys: Keys, *, federated: str = "") -> None:
+    """Raises AccessDenied unless the trust policy allows `action` ("sts:AssumeRole") to the caller, or to whom a provider vouches for."""
+    if not decision(ctx, role, action, keys, federated=federated).allowed:
+        if federated:
+            raise errors.not_authorized_federated(action)
+        raise errors.not_authorized(ctx.principal, action, role.arn)
+
+
+def decision(ctx: Context, role: Role, action: str, keys: Keys, *, federated: str = "") -> Decision:
+    """What the trust policy says, alone."""
+    # A provider's word stands for itself: whoever signs the request has no part in it.
+    caller = ANONYMOUS if federated else ctx.principal
+    request = AuthzRequest(
+        principal=caller,
+        action=action,
+        resource=role.arn,
+        context=_common_keys(ctx, caller) | keys,
+        resource_account=role.arn.split(":")[4],
+        federated=federated,
+    )
+    policies = PolicySet(
+        identity=(Named("", compile_policy(parse(_EVERYTHING))),),
+        resource=(Named(role.arn, compile_policy(parse(role.trust_policy, "trust"))),),
+        resource_required=True,
+        resource_kind="trust",
+    )
+    return decide(request, policies)
+
+
+def _common_keys(ctx: Context, caller: Principal) -> Keys:
+    now = ctx.now
+    keys: Keys = {
+        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:epochtime": str(int(now.timestamp())),
+        "aws:requestedregion": ctx.region,
+        "aws:securetransport": "true" if ctx.call_info.secure else "false",
+    }
+    if ctx.call_info.source_ip:
+        keys["aws:sourceip"] = ctx.call_info.source_ip
+    if ctx.call_info.user_agent:
+        keys["aws:useragent"] = ctx.call_info.user_agent
+    if caller.kind == "service":
+        return keys | {"aws:principalservicename": caller.arn, "aws:principalisawsservice": "true", "aws:sourceaccount": caller.account}
+    if caller.account:
+        keys |= {"aws:principalaccount": caller.account, "aws:principalarn": caller.role_arn or caller.arn, "aws:userid": caller.user_id}
+        keys |= {"aws:principalisawsservice": "false"}
+        keys |= {f"aws:principaltag/{key.lower()}": value for key, value in caller.session_tags.items()}
+    if caller.kind == "user":
+        keys["aws:username"] = caller.arn.rpartition("/")[2]
+        keys |= {f"aws:principaltag/{key.lower()}": value for key, value in ctx.tags(caller.arn).items()}
+    if caller.issued:
+        keys["aws:multifactorauthpresent"] = "true" if caller.mfa else "false"
+        keys["aws:tokenissuetime"] = str(int(caller.issued))
+    return keys
