@@ -167,9 +167,15 @@ def watch_signals(numbers: tuple[int, ...]) -> int:
 
 
 def forget_signals() -> None:
+    """Undo what the guard and Python itself have made of signals."""
     signal.set_wakeup_fd(-1)
-    for number in (*_FORWARDED, KILL_TREE, signal.SIGCHLD, signal.SIGPIPE):
+    for number in (*_FORWARDED, KILL_TREE, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
+
+
+def let_signals_come() -> None:
+    """End what `Guard.fork` began: from then on a signal that came early is there, and none is lost."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def join(files: list[str]) -> None:
@@ -206,6 +212,7 @@ def keep(program: dict[str, Any], descriptors: list[int], lifeline: int) -> None
     """Run the program below this process, and end with it, and like it, when nothing of it is left. Does not return."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     signals = watch_signals((*_FORWARDED, KILL_TREE, signal.SIGCHLD))
+    let_signals_come()
     # Should the guard itself be killed: the lifeline ends too.
     prctl(PR_SET_PDEATHSIG, KILL_TREE)
     child = os.fork()
@@ -352,8 +359,12 @@ class Guard:
         self.seats[key] = (pid, ours)
 
     def fork(self) -> int:
+        # Blocked until the child has its own handlers: a signal for it may be on its way already.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (*_FORWARDED, KILL_TREE))
         pid = os.fork()
-        if pid == 0:
+        if pid:
+            let_signals_come()
+        else:
             forget_signals()
             os.setsid()
             # The child must hold neither the jar's socket nor the lifeline's other end, or their ends would never come.
@@ -369,6 +380,7 @@ class Guard:
                 join(program["join"])
             if program["keep"]:
                 keep(program, descriptors, self.lifeline)
+            let_signals_come()
             become(program, descriptors)
         finally:
             os._exit(125)

@@ -124,7 +124,8 @@ def launch(spec: Spec, host: HostView, *, as_root: bool, first_descriptor: int) 
     for name, value in spec.env.items():
         if not (drop and unsafe(name)):
             arguments += ["--setenv", name, value]
-    arguments += ["--", *(setpriv(spec.user) if drop else ()), *(env_prefix(spec.env) if drop else ()), *spec.argv]
+    arguments += ["--", *(setpriv(spec.user) if drop else ()), *(env_prefix(spec.env) if drop else ())]
+    arguments += [*(file_limit(spec) if spec.rootfs == HOST else ()), *spec.argv]
     return Launch(arguments, contents)
 
 
@@ -154,6 +155,12 @@ def unsafe(name: str) -> bool:
 def setpriv(user: tuple[int, int]) -> list[str]:
     """The command prefix that gives up root."""
     return ["/usr/bin/setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--no-new-privs", "--"]
+
+
+def file_limit(spec: Spec) -> list[str]:
+    """The command prefix that limits files. Here and not earlier, because bwrap writes files of its own."""
+    size = spec.limits.file_bytes
+    return ["/usr/bin/prlimit", f"--fsize={size}:{size}"] if size is not None else []
 
 
 def env_prefix(env: dict[str, str]) -> list[str]:

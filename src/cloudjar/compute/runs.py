@@ -41,6 +41,7 @@ class Run:
         self.pid = 0
         self.init_pid = 0
         """The sandbox's init, by the host's number; 0 until it is known."""
+        self.init_fd = -1
         self.ran = False
         self.status: Reader | None = None
         self.directory: str | None = None

@@ -15,9 +15,9 @@ from typing import Any
 from cloudjar.compute.cgroups import Cgroups
 from cloudjar.compute.driver import Completed, Probe, StartFailed, Unsupported
 from cloudjar.compute.output import LineSplitter, Reader
-from cloudjar.compute.rootfs import HostView, env_prefix, launch, read_host, setpriv, unsafe
+from cloudjar.compute.rootfs import HostView, env_prefix, file_limit, launch, read_host, setpriv, unsafe
 from cloudjar.compute.runs import Run, Runs, first_of, memory_file
-from cloudjar.compute.spawn import Program, Spawner
+from cloudjar.compute.spawn import Ended, Program, Spawner
 from cloudjar.compute.spec import HOST, Spec, check
 
 _BWRAP_PROCESSES = 2
@@ -93,7 +93,7 @@ class Sandbox(Runs):
         limits = [(resource.RLIMIT_CORE, 0)]
         if spec.limits.open_files is not None:
             limits.append((resource.RLIMIT_NOFILE, spec.limits.open_files))
-        if spec.limits.file_bytes is not None:
+        if spec.limits.file_bytes is not None and spec.rootfs != HOST:
             limits.append((resource.RLIMIT_FSIZE, spec.limits.file_bytes))
         if not self.cgroups.version and spec.limits.memory_bytes is not None:
             limits.append((resource.RLIMIT_AS, spec.limits.memory_bytes))
@@ -107,16 +107,49 @@ class Sandbox(Runs):
         """To the program alone, as `docker stop` does. From outside, a namespace's init gets no signal but SIGKILL."""
         try:
             children = Path(f"/proc/{run.init_pid}/task/{run.init_pid}/children").read_text().split()
-            with _pidfd(int(children[0])) as fd:
-                signal.pidfd_send_signal(fd, number)
+            fd = os.pidfd_open(int(children[0]))
         except (OSError, IndexError):
             self._kill(run)
+            return
+        try:
+            signal.pidfd_send_signal(fd, number)
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(fd)
 
     def _kill(self, run: Run) -> None:
-        """bwrap's end is its init's end, and that is the end of all in the namespace."""
+        """The end of a namespace's init is the end of all in it."""
         if run.group is not None:
             run.group.thaw()
-        self.spawner.signal(run.pid, signal.SIGKILL)
+        self._kill_init(run)
+        if run.init_fd < 0:
+            self.spawner.signal(run.pid, signal.SIGKILL)
+
+    def _kill_init(self, run: Run) -> None:
+        if run.init_fd >= 0:
+            try:
+                signal.pidfd_send_signal(run.init_fd, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def _on_end(self, run: Run, ended: Ended) -> None:
+        """bwrap itself ends when the program does; what the program has left behind may be there a moment longer."""
+        if run.status is not None:
+            run.status.finish()
+        if run.init_fd < 0:
+            super()._on_end(run, ended)
+            return
+        self._kill_init(run)
+        loop = asyncio.get_running_loop()
+
+        def gone() -> None:
+            loop.remove_reader(run.init_fd)
+            os.close(run.init_fd)
+            run.init_fd = -1
+            super(Sandbox, self)._on_end(run, ended)
+
+        loop.add_reader(run.init_fd, gone)
 
     def real_path(self, id: str, target: str) -> str:
         """The name on the host of a path inside one of its mounts."""
@@ -140,7 +173,7 @@ class Sandbox(Runs):
         else:
             command += ["--user", "--preserve-credentials", "--"]
         prefix = env_prefix(both) or ["/usr/bin/env"]
-        command += [prefix[0], f"--chdir={spec.cwd}", *prefix[1:], *argv]
+        command += [prefix[0], f"--chdir={spec.cwd}", *prefix[1:], *file_limit(spec), *argv]
         safe = {name: value for name, value in both.items() if not unsafe(name)}
         program = Program(
             argv=command,
@@ -161,20 +194,25 @@ def _on_status(run: Run, lines: list[bytes], ready: asyncio.Future[None]) -> Non
             continue
         if "child-pid" in status:
             run.init_pid = status["child-pid"]
+            run.init_fd = _open_init(run.init_pid)
             ready.set_result(None)
         if "exit-code" in status:
             run.ran = True
 
 
-class _pidfd:
-    def __init__(self, pid: int) -> None:
-        self._fd = os.pidfd_open(pid)
-
-    def __enter__(self) -> int:
-        return self._fd
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+def _open_init(pid: int) -> int:
+    """A descriptor of the sandbox's init; -1 if it has ended already, whoever may have its number now."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return -1
+    try:
+        if Path(f"/proc/{pid}/comm").read_text() == "bwrap\n":
+            return fd
+    except OSError:
+        pass
+    os.close(fd)
+    return -1
 
 
 def _user_namespaces() -> bool:
