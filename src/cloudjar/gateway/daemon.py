@@ -1,0 +1,123 @@
+"""The daemon: one process, one event loop, one jar, from start to graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from cloudjar import __version__
+from cloudjar.gateway.home import Home
+from cloudjar.gateway.jar import Jar
+from cloudjar.kernel.worlds import DEFAULT
+
+GRACE_SECONDS = 10.0
+"""How long requests in flight may take when the jar is asked to end."""
+
+
+class CannotStart(Exception):
+    """The jar cannot start as asked; the text says what to do."""
+
+    def __init__(self, message: str, code: str = "CannotStart") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a daemon is started with."""
+
+    home: Path
+    """Where the lock, the note and the log are, and, unless `ephemeral`, the worlds."""
+    ephemeral: bool = False
+    listen: tuple[str, ...] = ("127.0.0.1",)
+    port: int = 4566
+    durability: str = "second"
+    seed: bytes | None = None
+    init: Path | None = None
+    """A directory with boot.d, start.d, ready.d and shutdown.d."""
+    environment: Sequence[tuple[str, str]] = ()
+    """What init scripts get besides the jar's own names."""
+
+
+def run(options: Options, log: logging.Logger, ready: Callable[[dict[str, object]], None]) -> None:
+    """Runs a jar until SIGTERM, SIGINT or its own API ends it. `ready` is called once it answers, with its note.
+
+    Raises CannotStart, HomeTaken.
+    """
+    home = Home(options.home)
+    try:
+        home.take()
+    except OSError as problem:
+        raise CannotStart(f"Cannot write to {options.home}: {problem.strerror}. Choose another directory with --data.") from problem
+    try:
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(_run(options, home, log, ready))
+        finally:
+            loop.close()
+    finally:
+        home.leave()
+
+
+async def _run(options: Options, home: Home, log: logging.Logger, ready: Callable[[dict[str, object]], None]) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    jar = Jar(
+        None if options.ephemeral else options.home,
+        durability=options.durability,
+        seed=options.seed,
+        listen=options.listen,
+        log=log,
+    )
+    jar.end = ended.set
+    try:
+        try:
+            port = await jar.serve(DEFAULT, port=options.port)
+        except OSError as problem:
+            raise _cannot_listen(options, problem) from problem
+        note = {
+            "pid": os.getpid(),
+            "port": port,
+            "endpoint": jar.endpoints.url(DEFAULT),
+            "listen": list(options.listen),
+            "data": None if options.ephemeral else str(options.home),
+            "version": __version__,
+        }
+        home.publish(note)
+        ready(note)
+        await jar.endpoints.reopen()
+        await ended.wait()
+        # A second signal does not wait for anybody.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        log.info("Ending: requests in flight have %d seconds.", GRACE_SECONDS)
+    finally:
+        await jar.stop(GRACE_SECONDS)
+
+
+def _cannot_listen(options: Options, problem: OSError) -> CannotStart:
+    import errno
+
+    where = f"{', '.join(options.listen)} port {options.port}"
+    if problem.errno == errno.EADDRINUSE:
+        return CannotStart(f"Something else listens on {where}. Choose another port with --port, or 0 for any free one.", "PortTaken")
+    if problem.errno == errno.EACCES:
+        return CannotStart(f"The system does not let you listen on {where}. Choose a port above 1023 with --port.")
+    return CannotStart(f"Cannot listen on {where}: {problem.strerror or problem}.")
+
+
+def note_line(note: dict[str, object]) -> str:
+    """A note as one line, for the process that waits."""
+    return json.dumps(note) + "\n"
