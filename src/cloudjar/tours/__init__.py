@@ -1,0 +1,1 @@
+"""Guided tours: scenarios as runnable, narrated programs, with a check after each step."""
