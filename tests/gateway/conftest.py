@@ -105,6 +105,15 @@ class Served:
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(TIMEOUT)
 
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Let the server work until it is so."""
+
+        async def wait() -> None:
+            while not condition():
+                await asyncio.sleep(0.001)
+
+        self.run(wait())
+
     def stop(self, grace_seconds: float = 5) -> None:
         self.stopped = True
         self.run(self.server.stop(grace_seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import httptools
@@ -52,18 +53,29 @@ def test_header_names_are_lower_case_and_repeated_ones_joined() -> None:
 
 @pytest.mark.parametrize(
     ("head", "length"),
-    [(b"", 0), (b"Content-Length: 0\r\n", 0), (b"Content-Length: 7\r\n", 7), (b"Content-Length: 7\r\nContent-Length: 7\r\n", 7),
-     (b"Transfer-Encoding: Chunked\r\n", None)],
-)  # fmt: skip
+    [
+        (b"", 0),
+        (b"Content-Length: 0\r\n", 0),
+        (b"Content-Length: 7\r\n", 7),
+        (b"Content-Length: 7\r\nContent-Length: 7\r\n", 7),
+        (b"Transfer-Encoding: Chunked\r\n", None),
+    ],
+)
 def test_a_head_says_how_long_its_body_is(head: bytes, length: int | None) -> None:
     assert parse(b"PUT / HTTP/1.1\r\n" + HOST + head + b"\r\n").length == length
 
 
 @pytest.mark.parametrize(
     ("version", "connection", "keeps"),
-    [(b"1.1", b"", True), (b"1.1", b"Connection: Close\r\n", False), (b"1.1", b"Connection: te, close\r\n", False),
-     (b"1.0", b"", False), (b"1.0", b"Connection: Keep-Alive\r\n", True), (b"1.1", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", True)],
-)  # fmt: skip
+    [
+        (b"1.1", b"", True),
+        (b"1.1", b"Connection: Close\r\n", False),
+        (b"1.1", b"Connection: te, close\r\n", False),
+        (b"1.0", b"", False),
+        (b"1.0", b"Connection: Keep-Alive\r\n", True),
+        (b"1.1", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", True),
+    ],
+)
 def test_keep_alive_follows_the_version_and_the_connection_header(version: bytes, connection: bytes, keeps: bool) -> None:
     assert parse(b"GET / HTTP/" + version + b"\r\n" + HOST + connection + b"\r\n").keep_alive is keeps
 
@@ -149,12 +161,14 @@ def feed_all(framing: Chunked | Counted, pieces: list[bytes]) -> tuple[bytes, by
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.lists(st.integers(0, 500), max_size=12), st.booleans())
 def test_a_chunked_body_comes_out_whole_however_it_is_cut(chunks: list[bytes], places: list[int], trailer: bool) -> None:
-    data = b"".join(b"%x;ext=1\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n" + (b"X-T: 1\r\n" if trailer else b"") + b"\r\n"
+    data = (
+        b"".join(b"%x;ext=1\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n" + (b"X-T: 1\r\n" if trailer else b"") + b"\r\n"
+    )
     assert feed_all(Chunked(), cut(data + b"NEXT", places)) == (b"".join(chunks), b"NEXT")
 
 
@@ -166,21 +180,61 @@ def test_a_counted_body_comes_out_whole_however_it_is_cut(body: bytes, places: l
 
 
 @pytest.mark.parametrize(
-    "data", [b"x\r\n", b"-1\r\n", b"0x3\r\nabc\r\n", b" 3\r\nabc\r\n", b"3\r\nabcd\r\n", b"3\nabc\r\n", b"\r\n", b"3\r\nabc\n\n",
-             b"1" * 17 + b"\r\n", b"3;" + b"e" * 5000, b"0\r\nX: a\nb\r\n\r\n", b"0\r\n" + b"X: y\r\n" * 5000]
-)  # fmt: skip
+    "data",
+    [
+        b"x\r\n",
+        b"-1\r\n",
+        b"0x3\r\nabc\r\n",
+        b" 3\r\nabc\r\n",
+        b"3\r\nabcd\r\n",
+        b"3\nabc\r\n",
+        b"\r\n",
+        b"3\r\nabc\n\n",
+        b"1" * 17 + b"\r\n",
+        b"3;" + b"e" * 5000,
+        b"0\r\nX: a\nb\r\n\r\n",
+        b"0\r\n" + b"X: y\r\n" * 5000,
+    ],
+)
 def test_broken_chunks_are_refused(data: bytes) -> None:
     with pytest.raises(Refused):
         Chunked().feed(data)
 
 
 TOKENS = st.sampled_from(
-    [b"GET ", b"POST ", b"/", b"/a%2F//b", b"?x=1", b" HTTP/1.1", b" HTTP/1.0", b"\r\n", b"\r\n\r\n", b"Host: h\r\n", b"X-A: 1\r\n", b"\n", b"\r",
-     b" ", b"\t", b"\0", b":", b"Content-Length: 3\r\n", b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n", b"abc",
-     b"Transfer-Encoding: x\r\n", b"\x01", b"(", b"Content-Length: -3\r\n", b"Content-Length:3 \r\n"]
-)  # fmt: skip
+    [
+        b"GET ",
+        b"POST ",
+        b"/",
+        b"/a%2F//b",
+        b"?x=1",
+        b" HTTP/1.1",
+        b" HTTP/1.0",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"Host: h\r\n",
+        b"X-A: 1\r\n",
+        b"\n",
+        b"\r",
+        b" ",
+        b"\t",
+        b"\0",
+        b":",
+        b"Content-Length: 3\r\n",
+        b"Content-Length: 4\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"abc",
+        b"Transfer-Encoding: x\r\n",
+        b"\x01",
+        b"(",
+        b"Content-Length: -3\r\n",
+        b"Content-Length:3 \r\n",
+    ]
+)
 REQUEST = st.builds(
-    lambda middle, end: b"POST / HTTP/1.1\r\nHost: h\r\n" + middle + b"\r\n" + end, st.lists(TOKENS, max_size=5).map(b"".join), st.binary(max_size=4)
+    lambda middle, end: b"POST / HTTP/1.1\r\nHost: h\r\n" + middle + b"\r\n" + end,
+    st.lists(TOKENS, max_size=5).map(b"".join),
+    st.binary(max_size=4),
 )
 
 

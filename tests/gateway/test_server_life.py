@@ -79,13 +79,7 @@ def test_a_client_that_never_reads_its_last_answer_is_cut_off(serve: Any) -> Non
     client = served.connect()
     client.send(GET)
     client.head()
-
-    async def cut_off() -> bool:
-        while served.server._connections:
-            await asyncio.sleep(0.01)
-        return True
-
-    assert served.run(cut_off())
+    served.wait_until(lambda: not served.server._connections)
 
 
 def test_a_client_that_says_nothing_is_let_go(serve: Any) -> None:
@@ -100,8 +94,7 @@ def test_a_slow_call_is_not_given_up(serve: Any) -> None:
     client.send(GET)
     assert gate.entered.wait(20)
     start = served.server.ticks
-    while served.server.ticks < start + 10:
-        pass
+    served.wait_until(lambda: served.server.ticks >= start + 10)
     gate.open()
     assert client.answer().body == b"done"
 
@@ -111,13 +104,7 @@ def test_the_ticker_rests_while_nobody_is_connected(serve: Any) -> None:
     client = served.connect()
     client.ask(GET)
     client.close()
-
-    async def rested() -> bool:
-        while served.server._ticker is not None:
-            await asyncio.sleep(0.005)
-        return True
-
-    assert served.run(rested())
+    served.wait_until(lambda: served.server._ticker is None)
     assert served.ask(GET).status == 200
 
 
@@ -161,12 +148,7 @@ def test_stop_lets_a_request_that_is_arriving_in(serve: Any) -> None:
     client = served.connect()
     client.ask(GET)
     client.send(b"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe")
-
-    async def arrived() -> None:
-        while not any(connection._head for connection in served.server._connections):
-            await asyncio.sleep(0)
-
-    served.run(arrived())
+    served.wait_until(lambda: any(connection._head for connection in served.server._connections))
     stopping = threading.Thread(target=served.stop)
     stopping.start()
     client.send(b"llo")

@@ -156,9 +156,15 @@ def test_a_client_may_end_its_side_before_it_reads_its_answers(serve: Any) -> No
 
 @pytest.mark.parametrize(
     ("status", "data"),
-    [(400, b"nonsense\r\n\r\n"), (400, b"\x80\x80\x80"), (431, b"\r\n" * 40_000), (400, b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
-     (431, b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000), (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")],
-)  # fmt: skip
+    [
+        (400, b"nonsense\r\n\r\n"),
+        (400, b"\x80\x80\x80"),
+        (431, b"\r\n" * 40_000),
+        (400, b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000),
+        (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    ],
+)
 def test_what_is_not_http_is_refused_and_the_connection_closed(serve: Any, status: int, data: bytes) -> None:
     client = serve().connect()
     answer = client.ask(data)
@@ -206,11 +212,27 @@ def test_an_answer_with_a_line_break_in_a_header_becomes_an_error(serve: Any) ->
 def test_garbage_gets_a_refusal_or_a_closed_connection(serve: Any) -> None:
     served = serve()
     chance = random.Random(4566)
-    words = [b"GET / HTTP/1.1\r\n", b"Host: h\r\n", b"\r\n", b"\r\n\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n",
-             b"0\r\n\r\n", b"Expect: 100-continue\r\n", b"\x00\xff", b"\x16\x03\x01", b"X: \xe9\r\n", b"ffffff\r\n", b"POST /a HTTP/1.0\r\n"]  # fmt: skip
+    words = [
+        b"GET / HTTP/1.1\r\n",
+        b"Host: h\r\n",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"Content-Length: 5\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"5\r\nhello\r\n",
+        b"0\r\n\r\n",
+        b"Expect: 100-continue\r\n",
+        b"\x00\xff",
+        b"\x16\x03\x01",
+        b"X: \xe9\r\n",
+        b"ffffff\r\n",
+        b"POST /a HTTP/1.0\r\n",
+    ]
     for _ in range(300):
         client = served.connect()
-        pieces = [chance.choice(words) if chance.random() < 0.9 else chance.randbytes(chance.randrange(40)) for _ in range(chance.randrange(1, 9))]
+        pieces = [
+            chance.choice(words) if chance.random() < 0.9 else chance.randbytes(chance.randrange(40)) for _ in range(chance.randrange(1, 9))
+        ]
         try:
             client.send(b"".join(pieces))
             client.socket.shutdown(1)
@@ -235,9 +257,13 @@ def test_boto3_talks_to_it(serve: Any) -> None:
 
     served = serve(app)
     s3 = boto3.client(
-        "s3", endpoint_url=f"http://127.0.0.1:{served.port}", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test",
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{served.port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
         config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
-    )  # fmt: skip
+    )
     key = "a//b/../ü %2F"
     s3.put_object(Bucket="b", Key=key, Body=b"hello")
     assert s3.get_object(Bucket="b", Key=key)["Body"].read() == b"hello"

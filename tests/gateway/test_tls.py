@@ -31,10 +31,22 @@ def secure(served: Any, authority: Authority, name: str, *, address: str = "127.
 
 @pytest.mark.parametrize(
     "name",
-    ["localhost", "127.0.0.1", "bucket.localhost", "a.b.localhost", "localhost.localstack.cloud", "s3.localhost.localstack.cloud",
-     "b.s3.us-east-1.amazonaws.com", "s3.amazonaws.com", "a.very-deep.name.execute-api.eu-west-1.amazonaws.com", "cloudjar", "MiXed.Example",
-     "under_score.example", "a" * 63 + "." + "b" * 63 + "." + "c" * 63 + "." + "d" * 61],
-)  # fmt: skip
+    [
+        "localhost",
+        "127.0.0.1",
+        "bucket.localhost",
+        "a.b.localhost",
+        "localhost.localstack.cloud",
+        "s3.localhost.localstack.cloud",
+        "b.s3.us-east-1.amazonaws.com",
+        "s3.amazonaws.com",
+        "a.very-deep.name.execute-api.eu-west-1.amazonaws.com",
+        "cloudjar",
+        "MiXed.Example",
+        "under_score.example",
+        "a" * 63 + "." + "b" * 63 + "." + "c" * 63 + "." + "d" * 61,
+    ],
+)
 def test_a_verifying_client_accepts_the_certificate_for_any_name(serve: Any, authority: Authority, name: str) -> None:
     with secure(serve(tls=authority), authority, name) as connection:
         connection.sendall(GET)
@@ -154,9 +166,13 @@ def test_boto3_verifies_it_with_the_bundle(serve: Any, authority: Authority) -> 
 
     served = serve(app, tls=authority)
     s3 = boto3.client(
-        "s3", endpoint_url=f"https://localhost:{served.port}", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test",
+        "s3",
+        endpoint_url=f"https://localhost:{served.port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
         verify=str(authority.bundle()),
-    )  # fmt: skip
+    )
     headers = s3.put_object(Bucket="b", Key="k", Body=b"hello")["ResponseMetadata"]["HTTPHeaders"]
     assert (headers["x-scheme"], headers["x-size"]) == ("https", str(len("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n")))
 
