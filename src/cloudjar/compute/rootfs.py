@@ -154,7 +154,7 @@ def unsafe(name: str) -> bool:
 
 def setpriv(user: tuple[int, int]) -> list[str]:
     """The command prefix that gives up root."""
-    return ["/usr/bin/setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--no-new-privs", "--"]
+    return ["/usr/bin/setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--inh-caps=-all", "--no-new-privs", "--"]
 
 
 def file_limit(spec: Spec) -> list[str]:
