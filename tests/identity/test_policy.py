@@ -27,14 +27,14 @@ def bucket_policy(principal, **more) -> Named:
     return policy("resource", Principal=principal, **more)
 
 
-def judge(principal=USER, action="s3:GetObject", resource=OBJECT, context=None, owner="", federated="", **policies):
-    return decide(AuthzRequest(principal, action, resource, context or {}, owner, federated), PolicySet(**policies))
+def judge(principal=USER, action="s3:GetObject", resource=OBJECT, context=None, **policies):
+    return decide(AuthzRequest(principal, action, resource, context or {}), PolicySet(**policies))
 
 
 def test_two_evaluators_agree_on_generated_cases():
-    allowed, found = disagreements(seed=20, count=4000)
+    allowed, found = disagreements(seed=20, count=10_000)
     assert not found, found[0]
-    assert allowed > 600
+    assert allowed > 800
 
 
 def test_nothing_is_allowed_by_default():
@@ -48,7 +48,7 @@ def test_an_identity_policy_allows():
 
 
 def test_an_explicit_deny_beats_every_allow():
-    decision = judge(identity=(policy(), policy(effect="Deny", action="s3:Get*")), resource=(bucket_policy("*"),) if False else OBJECT)
+    decision = judge(identity=(policy(), policy(effect="Deny", action="s3:Get*")), boundary=(policy(),))
     assert (decision.allowed, decision.explicit) == (False, True)
 
 
@@ -76,12 +76,11 @@ def test_an_rcp_guards_the_resource_against_an_outsider():
     full = policy("rcp", action="*", Principal="*")
     outside = {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}
     deny = policy("rcp", "Deny", Principal="*", Condition=outside)
-    arguments = {"owner": TWO, "identity": (policy(),), "rcps": ((full, deny),)}
-    grants = (bucket_policy({"AWS": ONE}),)
-    request = AuthzRequest(USER, "s3:GetObject", OBJECT, {"aws:principalorgid": "o-2"}, TWO)
-    assert decide(request, PolicySet(identity=(policy(),), resource=grants, rcps=arguments["rcps"])).kind == "rcp"
-    inside = AuthzRequest(USER, "s3:GetObject", OBJECT, {"aws:principalorgid": "o-1"}, TWO)
-    assert decide(inside, PolicySet(identity=(policy(),), resource=grants, rcps=arguments["rcps"])).allowed
+    policies = PolicySet(identity=(policy(),), resource=(bucket_policy({"AWS": ONE}),), rcps=((full, deny),))
+    outsider = AuthzRequest(USER, "s3:GetObject", OBJECT, {"aws:principalorgid": "o-2"}, TWO)
+    assert decide(outsider, policies).kind == "rcp"
+    member = AuthzRequest(USER, "s3:GetObject", OBJECT, {"aws:principalorgid": "o-1"}, TWO)
+    assert decide(member, policies).allowed
 
 
 def resource_case(principal, grant, owner="", **policies):
@@ -171,11 +170,8 @@ def test_the_public_may_do_what_everybody_may():
 
 
 def test_not_principal_denies_all_but_the_session_with_its_role_and_account():
-    def deny(listed):
-        return bucket_policy(None, effect="Deny") if listed is None else policy("resource", "Deny", NotPrincipal={"AWS": listed})
-
     def ask(listed):
-        grants = (bucket_policy({"AWS": SESSION.arn}), deny(listed))
+        grants = (bucket_policy({"AWS": SESSION.arn}), policy("resource", "Deny", NotPrincipal={"AWS": listed}))
         return decide(AuthzRequest(SESSION, "s3:GetObject", OBJECT, {}), PolicySet(resource=grants)).allowed
 
     assert ask([SESSION.arn, ROLE_ARN, f"arn:aws:iam::{ONE}:root"])
