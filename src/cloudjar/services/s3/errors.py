@@ -235,3 +235,32 @@ def invalid_redirect(message: str) -> AwsError:
 def archived(storage_class: str) -> AwsError:
     words = "The operation is not valid for the object's storage class"
     return AwsError("InvalidObjectState", words, status=403, members={"StorageClass": storage_class})
+
+
+def checksum_mismatch(expected: str, actual: str | None) -> AwsError:
+    words = f"Checksum Type mismatch occurred, expected checksum Type: {expected.lower()}, actual checksum Type: "
+    return invalid_request(words + (actual or "null").lower())
+
+
+def missing_part_checksum(algorithm: str, number: int) -> AwsError:
+    words = (
+        f"The upload was created using a {algorithm.lower()} checksum. The complete request must include the checksum for each part. "
+        f"It was missing for part {number} in the request."
+    )
+    return invalid_request(words)
+
+
+def illegal_self_copy() -> AwsError:
+    words = (
+        "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "
+        "storage class, website redirect location or encryption attributes."
+    )
+    return invalid_request(words)
+
+
+def copy_source_too_large(limit: int) -> AwsError:
+    return invalid_request(f"The specified copy source is larger than the maximum allowable size for a copy source: {limit}")
+
+
+def incomplete_chunks() -> AwsError:
+    return AwsError("IncompleteBody", "The request body terminated unexpectedly", status=400)

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.services.s3 import errors
+from cloudjar.services.s3.checksums import new_hash
 from cloudjar.services.s3.objects import Extent
 from cloudjar.wire.http import FileBody
 
+_CHUNK = 1 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -72,3 +74,18 @@ async def _one_after_the_other(blobs: BlobStore, extents: tuple[Extent, ...]) ->
             continue
         async for chunk in body:
             yield chunk
+
+
+def hash_extents(blobs: BlobStore, extents: tuple[Extent, ...], algorithms: tuple[str, ...]) -> dict[str, bytes]:
+    """The digests of the bytes. For another thread: it reads them all."""
+    hashes = {name: new_hash(name) for name in algorithms}
+    for extent in extents:
+        start, end = extent.start, extent.start + extent.length
+        while start < end:
+            chunk = blobs.read(extent.blob, start, min(start + _CHUNK, end))
+            if not chunk:
+                break
+            start += len(chunk)
+            for item in hashes.values():
+                item.update(chunk)
+    return {name: item.digest() for name, item in hashes.items()}

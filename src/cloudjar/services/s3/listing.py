@@ -41,43 +41,38 @@ class Page:
     truncated: bool = False
 
 
-def walk(start: Callable[[str], Iterator[K]], prefix: str, delimiter: str, after: str, limit: int) -> Page:
-    """One page of keys with `prefix` that come after `after`.
+def walk(first: Iterator[K], seek: Callable[[str], Iterator[K]], prefix: str, delimiter: str, after: str, limit: int) -> Page:
+    """One page of keys with `prefix`.
 
-    `start(key)` walks from a key on, inclusive. A common prefix counts as one, and once given is passed over: also when `after` lies in it.
+    `first` begins with the first key that may be in it; `seek(key)` begins anew from a key on. A common prefix counts as one. When `after`,
+    the marker, is itself a common prefix, that one has been given already.
     """
     page = Page()
     if limit == 0:
         return page
-    rows = start(max(prefix, after))
+    rows = first
     group = ""
     if delimiter and after.startswith(prefix):
         end = after.find(delimiter, len(prefix))
-        if end >= 0:
-            group = after[: end + len(delimiter)]
-    # A marker that is itself a common prefix has been given; one deeper inside was a key of the caller's own choosing.
-    passed = group if group == after else ""
-    group = passed
+        if end >= 0 and end + len(delimiter) == len(after):
+            group = after
     skipped = 0
-    while True:
-        item = next(rows, None)
-        if item is None or not item.key.startswith(prefix):
-            return page
+    while (item := next(rows, None)) is not None:
         key = item.key
-        if key <= after:
-            continue
+        if not key.startswith(prefix):
+            break
         if group and key.startswith(group):
             skipped += 1
             if skipped > PATIENCE:
                 following = after_prefix(group)
                 if following is None:
-                    return page
-                rows, skipped = start(following), 0
+                    break
+                rows, skipped = seek(following), 0
             continue
-        end = key.find(delimiter, len(prefix)) if delimiter else -1
         if len(page.items) + len(page.prefixes) == limit:
             page.truncated = True
-            return page
+            break
+        end = key.find(delimiter, len(prefix)) if delimiter else -1
         if end >= 0:
             group, skipped = key[: end + len(delimiter)], 0
             page.prefixes.append(group)
@@ -85,6 +80,7 @@ def walk(start: Callable[[str], Iterator[K]], prefix: str, delimiter: str, after
         else:
             page.items.append(item)
             page.last = key
+    return page
 
 
 def after_prefix(prefix: str) -> str | None:
@@ -133,7 +129,9 @@ def object_to_wire(bucket: Bucket, stored: Stored, write: Callable[[str], str], 
 
 def _page(ctx: Context, bucket: Bucket, req: dict[str, Any], after: str, limit: int) -> Page:
     rows = ctx.where(Object, bucket=bucket.name)
-    return walk(lambda key: iter(rows.starting(key)), req.get("Prefix", ""), req.get("Delimiter", ""), after, min(limit, MOST_KEYS))
+    prefix = req.get("Prefix", "")
+    first = rows.starting(max(prefix, after + "\0" if after else ""))
+    return walk(iter(first), lambda key: iter(rows.starting(key)), prefix, req.get("Delimiter", ""), after, min(limit, MOST_KEYS))
 
 
 def _answer(req: dict[str, Any], bucket: Bucket, page: Page, limit: int, *, with_owner: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from cloudjar.kernel.blobs import Blob, BlobWriter
 from cloudjar.kernel.context import Context
 from cloudjar.services.s3 import errors
-from cloudjar.services.s3.checksums import ALGORITHMS, DEFAULT, Claim, Hash, encode, new_hash, read_claim
+from cloudjar.services.s3.checksums import DEFAULT, Claim, Hash, encode, new_hash, read_claim
 from cloudjar.services.s3.objects import Checksum, Extent
 from cloudjar.wire.http import Body, BodyTruncated, BufferedBody
 
@@ -30,16 +30,20 @@ class Received:
     blob: Blob
     md5: str
     checksum: Checksum | None
+    """The one to keep."""
+    claimed: Checksum | None
+    """The one that the client sent, which was right."""
 
     @property
     def extents(self) -> tuple[Extent, ...]:
         return (Extent(self.blob, 0, self.blob.size),) if self.blob.size else ()
 
 
-async def receive(ctx: Context, req: dict[str, Any], default: str | None = DEFAULT) -> Received:
+async def receive(ctx: Context, req: dict[str, Any], keep: str | None = None) -> Received:
     """Reads `req["Body"]` to its end and checks it against its checksums.
 
-    `default` is the checksum that is worked out when the client sent none. Raises BadDigest, InvalidDigest, EntityTooLarge,
+    `keep` is the algorithm of the checksum to keep; by default the client's, or S3's own when it sent none.
+    Raises BadDigest, InvalidDigest, EntityTooLarge,
     IncompleteBody, MissingContentLength, InvalidRequest, XAmzContentSHA256Mismatch.
     """
     headers = ctx.call_info.headers
@@ -50,17 +54,20 @@ async def receive(ctx: Context, req: dict[str, Any], default: str | None = DEFAU
     trailers: dict[str, str] = {}
     source: AsyncIterator[bytes] = body.__aiter__()
     if signed_sha256.startswith("STREAMING-") or "aws-chunked" in headers.get("content-encoding", ""):
-        from cloudjar.services.s3.chunked import decoded
+        from cloudjar.services.s3.chunked import decoded, decoded_length
 
-        source, length = decoded(body, headers, trailers)
+        source, length = decoded(body, trailers), decoded_length(headers)
+        if length is None:
+            raise errors.missing_length()
     elif length is None and "transfer-encoding" not in headers and not isinstance(body, BufferedBody):
         raise errors.missing_length()
     if length is not None and length > LARGEST_PUT:
         raise errors.too_large(length, LARGEST_PUT)
     hashes: dict[str, Hash] = {"MD5": md5(usedforsecurity=False)}
-    algorithm = claim.algorithm or default
-    if algorithm:
-        hashes[algorithm] = new_hash(algorithm)
+    kept = keep or claim.algorithm or DEFAULT
+    for algorithm in (claim.algorithm, kept):
+        if algorithm and algorithm not in hashes:
+            hashes[algorithm] = new_hash(algorithm)
     content_sha256 = len(signed_sha256) == 64
     if content_sha256 and "SHA256" not in hashes:
         hashes["SHA256"] = sha256()
@@ -69,10 +76,11 @@ async def receive(ctx: Context, req: dict[str, Any], default: str | None = DEFAU
         size = await _pump(ctx, source, writer, hashes)
         if length is not None and size != length:
             raise errors.incomplete_body()
-        checksum = _verify(req, claim, algorithm, hashes, trailers)
+        claimed = _verify(req, claim, hashes, trailers)
         if content_sha256 and hashes["SHA256"].digest().hex() != signed_sha256:
             raise errors.bad_sha256(signed_sha256, hashes["SHA256"].digest().hex())
-        return Received(writer.finish(), hashes["MD5"].digest().hex(), checksum)
+        checksum = Checksum(kept, encode(hashes[kept].digest())) if kept else None
+        return Received(writer.finish(), hashes["MD5"].digest().hex(), checksum, claimed)
     except BodyTruncated:
         writer.abort()
         raise errors.incomplete_body() from None
@@ -120,23 +128,22 @@ def _take(batch: list[bytes], writer: BlobWriter, hashes: dict[str, Hash]) -> No
         writer.write(chunk)
 
 
-def _verify(req: dict[str, Any], claim: Claim, algorithm: str | None, hashes: dict[str, Hash], trailers: dict[str, str]) -> Checksum | None:
-    """Holds the client's words against the bytes; gives the checksum to keep."""
+def _verify(req: dict[str, Any], claim: Claim, hashes: dict[str, Hash], trailers: dict[str, str]) -> Checksum | None:
+    """Holds the client's words against the bytes; gives the checksum that it sent."""
     if "ContentMD5" in req:
         check_md5(req["ContentMD5"], hashes["MD5"].digest())
+    algorithm = claim.algorithm
     if algorithm is None:
         return None
     digest = hashes[algorithm].digest()
-    value = encode(digest)
-    if claim.algorithm:
-        claimed = claim.value if claim.value is not None else trailers.get(f"x-amz-checksum-{algorithm.lower()}")
-        if claimed is None:
-            raise errors.malformed_trailer()
-        if len(_unbase64(claimed)) != len(digest):
-            raise errors.invalid_checksum(algorithm)
-        if claimed != value:
-            raise errors.bad_checksum(algorithm)
-    return Checksum(algorithm, value)
+    claimed = claim.value if claim.value is not None else trailers.get(f"x-amz-checksum-{algorithm.lower()}")
+    if claimed is None:
+        raise errors.malformed_trailer()
+    if len(_unbase64(claimed)) != len(digest):
+        raise errors.invalid_checksum(algorithm)
+    if claimed != encode(digest):
+        raise errors.bad_checksum(algorithm)
+    return Checksum(algorithm, claimed)
 
 
 def check_md5(claimed: str, digest: bytes) -> None:
@@ -152,6 +159,3 @@ def _unbase64(text: str) -> bytes:
         return binascii.a2b_base64(text.strip(), strict_mode=True)
     except (binascii.Error, ValueError):
         return b""
-
-
-__all__ = ["ALGORITHMS", "Received", "as_body", "check_md5", "receive"]
