@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import types
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -13,7 +12,6 @@ from cloudjar.gateway.answer import Framed, frame
 from cloudjar.gateway.bodies import StreamBody
 from cloudjar.gateway.http1 import Chunked, Counted, Head, Refused, render_head
 from cloudjar.gateway.limits import KIB, Limits
-from cloudjar.gateway.sendfile import send_file
 from cloudjar.wire.http import BufferedBody, FileBody, Request, Response
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answering", "_body", "_busy", "_can_write", "_closing", "_continued", "_eof", "_framing", "_head", "_lingered", "_lingering",
-        "_paused", "_peer", "_pending", "_scheme", "_sending_file", "_server", "_since", "_transport",
+        "_paused", "_peer", "_pending", "_scheme", "_server", "_since", "_transport",
     )  # fmt: skip
 
     def __init__(self, server: Server, scheme: str) -> None:
@@ -49,7 +47,6 @@ class Connection(asyncio.Protocol):
         self._continued = True  # Whether the client has, or never needed, its leave to send the body.
         self._answering: asyncio.Task[None] | None = None  # The task that sends a streamed answer.
         self._can_write: asyncio.Future[None] | None = None  # Set while the client reads too slowly.
-        self._sending_file = False
         self._paused = False  # Reading.
         self._eof = False
         self._closing = False  # No further request is taken.
@@ -138,7 +135,7 @@ class Connection(asyncio.Protocol):
                 self._closing = True
                 if not self._busy:
                     self._transport.close()
-        elif self._can_write is not None or self._sending_file:
+        elif self._can_write is not None:
             if waited >= limits.stalled_ticks:
                 self._transport.abort()
         elif self._busy:
@@ -343,9 +340,7 @@ class Connection(asyncio.Protocol):
 
     def _drop(self, body: object) -> None:
         """Give up a body that nobody will get."""
-        if isinstance(body, FileBody):
-            body.close()
-        elif (aclose := getattr(body, "aclose", None)) is not None and not _is_finished(body):
+        if (aclose := getattr(body, "aclose", None)) is not None:
             task = asyncio.get_running_loop().create_task(aclose())
             self._server.tasks.add(task)
             task.add_done_callback(self._server.tasks.discard)
@@ -356,22 +351,16 @@ class Connection(asyncio.Protocol):
         sent = 0
         try:
             transport.write(framed.head)
-            if isinstance(body, FileBody) and self._scheme == "http" and body.length == declared:
-                self._sending_file = True
-                await self._flush()
-                sent = await send_file(transport, body, self._note_progress)
-                self._sending_file = False
-            else:
-                async for chunk in body:
-                    sent += len(chunk)
-                    if declared is not None and sent > declared:
-                        break
-                    if not framed.chunked:
-                        transport.write(chunk)
-                    elif chunk:
-                        transport.writelines([b"%x\r\n" % len(chunk), chunk, b"\r\n"])
-                    if self._can_write is not None:
-                        await self._drain()
+            async for chunk in body:
+                sent += len(chunk)
+                if declared is not None and sent > declared:
+                    break
+                if not framed.chunked:
+                    transport.write(chunk)
+                elif chunk:
+                    transport.writelines([b"%x\r\n" % len(chunk), chunk, b"\r\n"])
+                if self._can_write is not None:
+                    await self._drain()
         finally:
             if (aclose := getattr(body, "aclose", None)) is not None:
                 await aclose()
@@ -381,30 +370,18 @@ class Connection(asyncio.Protocol):
             transport.write(b"0\r\n\r\n")
         self._finish(framed.keep_alive)
 
-    async def _flush(self) -> None:
-        """Wait until the transport holds nothing."""
-        self._transport.set_write_buffer_limits(high=0)  # "May write" now means "holds nothing".
-        await asyncio.sleep(0)  # uvloop writes what one turn has gathered at its end.
-        while self._transport.get_write_buffer_size():
-            await self._drain()
-            await asyncio.sleep(0)
-        self._transport.set_write_buffer_limits(high=self._server.limits.write_bytes)
-
     async def _drain(self) -> None:
         while (waiter := self._can_write) is not None and not self._transport.is_closing():
             await waiter
-            self._note_progress()
+            self._since = self._server.ticks
         if self._transport.is_closing():
             raise asyncio.CancelledError
-
-    def _note_progress(self) -> None:
-        self._since = self._server.ticks
 
     def _sent(self, body: object, task: asyncio.Task[None]) -> None:
         self._server.tasks.discard(task)
         self._answering = None
-        self._drop(body)  # Cancelled before its first step, the task had no chance to.
         if task.cancelled():
+            self._drop(body)  # Before its first step the task had no chance to close it.
             self._transport.abort()
         elif (error := task.exception()) is not None:
             # The status is out already: all that can be done is to let the client see that the answer is not whole.
@@ -448,7 +425,3 @@ class Connection(asyncio.Protocol):
         self._lingered += size
         if self._lingered > self._server.limits.linger_bytes:
             self._transport.abort()
-
-
-def _is_finished(body: object) -> bool:
-    return isinstance(body, types.AsyncGeneratorType) and body.ag_frame is None

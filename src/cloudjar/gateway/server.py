@@ -109,13 +109,14 @@ class Server:
         if self._connections:
             self._empty = loop.create_future()
             await asyncio.wait([self._empty], timeout=grace_seconds)
-        tasks = [task for task in self.tasks | self._opening if not task.done()]
-        for task in tasks:
-            task.cancel()
         for connection in list(self._connections):
             connection.abort()
-        if tasks:
-            await asyncio.wait(tasks, timeout=grace_seconds)
+        while tasks := [task for task in self.tasks | self._opening if not task.done()]:
+            for task in tasks:
+                task.cancel()
+            finished, _ = await asyncio.wait(tasks, timeout=grace_seconds)
+            if not finished:
+                break
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None

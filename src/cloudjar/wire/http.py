@@ -74,14 +74,14 @@ class Request:
 
 
 class FileBody:
-    """`length` bytes of an open file from `offset` on: an answer's body that the server may send without copying it.
+    """`length` bytes of an open file from `offset` on: an answer's body.
 
     It owns the descriptor: whoever sends the answer, or drops it, calls `close`. Iterating closes too. An open descriptor, not a path,
     because what was found may be deleted or replaced while it is sent.
     """
 
     __slots__ = ("fd", "length", "offset")
-    CHUNK = 256 * 1024
+    CHUNK = 256 * 1024  # sendfile() was measured beside this: as fast on the loopback, a fifth less CPU, and not possible for TLS.
 
     def __init__(self, fd: int, offset: int, length: int) -> None:
         self.fd = fd
@@ -99,6 +99,9 @@ class FileBody:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
+
+    async def aclose(self) -> None:
+        self.close()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
