@@ -8,19 +8,29 @@ from cloudjar.services.iam import errors, tags
 from cloudjar.services.iam.access_keys import keys_of
 from cloudjar.services.iam.entities import Membership, User
 from cloudjar.services.iam.inline_policies import InlinePolicy
+from cloudjar.services.iam.login_profiles import LoginProfile
+from cloudjar.services.iam.mfa_devices import devices_of
 from cloudjar.services.iam.policies import Attachment
+from cloudjar.services.iam.service_credentials import ServiceCredential
+from cloudjar.services.iam.signing_certificates import SigningCertificate
+from cloudjar.services.iam.ssh_public_keys import SshPublicKey
 
 
 def check_none(ctx: Context, user: User) -> None:
     """Raises DeleteConflict while anything is left."""
-    if ctx.where(Membership, user_id=user.id).first():
-        raise errors.delete_conflict("remove user from group")
-    if ctx.where(Attachment, owner_id=user.id).first():
-        raise errors.delete_conflict("detach all policies")
-    if ctx.where(InlinePolicy, owner_id=user.id).first():
-        raise errors.delete_conflict("delete policies")
-    if keys_of(ctx, user.name).first():
-        raise errors.delete_conflict("delete access keys")
+    for found, what in (
+        (ctx.where(Membership, user_id=user.id), "remove user from group"),
+        (ctx.where(Attachment, owner_id=user.id), "detach all policies"),
+        (ctx.where(InlinePolicy, owner_id=user.id), "delete policies"),
+        (keys_of(ctx, user.name), "delete access keys"),
+        (ctx.where(LoginProfile, user_id=user.id), "delete login profile"),
+        (devices_of(ctx, user.id), "delete MFA device"),
+        (ctx.where(SigningCertificate, user_id=user.id), "delete signing certificates"),
+        (ctx.where(SshPublicKey, user_id=user.id), "delete SSH public keys"),
+        (ctx.where(ServiceCredential, user_id=user.id), "delete service specific credentials"),
+    ):
+        if found.first():
+            raise errors.delete_conflict(what)
 
 
 def follow(ctx: Context, old: User, new: User) -> None:
