@@ -175,6 +175,8 @@ class Codec:
 
     def _form(self, route: Route, request: Request, body: bytes) -> list[tuple[str, str]]:
         try:
+            if body[:2] == b"\x1f\x8b":
+                body = inflate(body, request.headers.get("content-encoding", ""))
             form = pairs(body.decode("latin-1")) if body else []
             return form + pairs(request.query) if request.query else form
         except Malformed as fault:
@@ -242,7 +244,8 @@ class Codec:
 
 def inflate(body: bytes, encoding: str) -> bytes:
     """A request body without its gzip encoding. Malformed if it is broken or unpacks to more than MAX_INFLATED."""
-    if encoding.lower() != "gzip":
+    # A client appends its own encoding to one that the data had already ("custom, gzip").
+    if encoding.lower().rpartition(",")[2].strip() != "gzip":
         return body
     unpacker = zlib.decompressobj(wbits=31)
     try:

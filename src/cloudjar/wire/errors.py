@@ -11,7 +11,7 @@ from cloudjar.wire.models import OperationModel, ServiceModel, Shape, error_code
 from cloudjar.wire.protocols import query, rest_xml
 from cloudjar.wire.protocols.json_shapes import encode
 from cloudjar.wire.protocols.xml_shapes import escape
-from cloudjar.wire.shapes import location_name
+from cloudjar.wire.shapes import RESPONSE_LOCATIONS, location_name
 from cloudjar.wire.values import write_boolean
 
 if TYPE_CHECKING:
@@ -53,11 +53,15 @@ def write_error(codec: ServiceCodec | None, operation: OperationModel | None, er
     if protocol == "query" and service:
         return query.write_error(sent, status, status < 500, request_id, service, xml_members(codec, shape, error))
     if protocol == "ec2":
-        return query.write_ec2_error(sent, status, request_id)
+        return query.write_ec2_error(sent, status, request_id, xml_members(codec, shape, error))
     if protocol == "rest-xml" and service:
+        members = xml_members(codec, shape, error)
         if service.name == "s3":
-            return rest_xml.write_s3_error(sent, status, request_id, xml_members(codec, shape, error))
-        return query.write_error(sent, status, status < 500, request_id, service, xml_members(codec, shape, error))
+            return rest_xml.write_s3_error(sent, status, request_id, members)
+        response = query.write_error(sent, status, status < 500, request_id, service, members)
+        if codec and shape:
+            codec.bindings.output_of(shape)[1](error.members, response.headers)
+        return response
     name = error.code
     if service and service.query_compatible and shape:
         name = shape.name
@@ -92,7 +96,7 @@ def error_document(codec: ServiceCodec | None, shape: Shape | None, error: AwsEr
     body: dict[str, Any] = {}
     if codec and shape:
         known = {name: value for name, value in error.members.items() if name in members}
-        body = codec.writer.compile_exception(shape)({k: v for k, v in known.items() if not members[k].location})
+        body = codec.writer.compile_exception(shape)({k: v for k, v in known.items() if members[k].location not in RESPONSE_LOCATIONS})
         if message_name in members:
             ref = members[message_name]
             message_name = location_name(ref, codec.service.shape(ref.shape), message_name)
@@ -107,7 +111,7 @@ def xml_members(codec: ServiceCodec | None, shape: Shape | None, error: AwsError
     if not error.members:
         return ""
     members = shape.members if shape else {}
-    known = {name: value for name, value in error.members.items() if name in members}
+    known = {name: value for name, value in error.members.items() if name in members and members[name].location not in RESPONSE_LOCATIONS}
     text = codec.writer.compile_exception(shape)(known) if codec and shape and known else ""
     for name, value in error.members.items():
         if name not in members and value is not None:

@@ -29,6 +29,14 @@ class XmlNamespace(msgspec.Struct, frozen=True):
     prefix: str = ""
 
 
+class ErrorTrait(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """How an exception shape is sent."""
+
+    code: str = ""
+    http_status_code: int = 0
+    sender_fault: bool = False
+
+
 class Ref(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A use of a shape: a member, a list's element, a map's key or value, an operation's input or output."""
 
@@ -47,14 +55,8 @@ class Ref(msgspec.Struct, rename="camel", frozen=True, gc=False):
     eventpayload: bool = False
     eventheader: bool = False
     result_wrapper: str = ""
-
-
-class ErrorTrait(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """How an exception shape is sent."""
-
-    code: str = ""
-    http_status_code: int = 0
-    sender_fault: bool = False
+    error: ErrorTrait | None = None
+    """Old models say here, not on the shape, how an exception is sent."""
 
 
 class Shape(msgspec.Struct, rename="camel", gc=False):
@@ -187,9 +189,13 @@ class OperationModel:
 
     @cached_property
     def errors(self) -> Mapping[str, Shape]:
-        """The exceptions that the operation declares, by wire code."""
-        shapes = [self.service.shape(ref.shape) for ref in self.error_refs]
-        return {error_code(shape): shape for shape in shapes}
+        """The exceptions that the operation declares, by wire code and by shape name."""
+        found = {}
+        for ref in self.error_refs:
+            shape = self.service.shape(ref.shape)
+            shape.error = shape.error or ref.error
+            found[error_code(shape)] = found[shape.name] = shape
+        return found
 
     @cached_property
     def streaming_input(self) -> str | None:

@@ -9,6 +9,9 @@ from cloudjar.wire.models import Ref, ServiceModel, Shape
 
 Convert = Callable[[Any], Any]
 
+RESPONSE_LOCATIONS = ("header", "headers", "statusCode")
+"""Where a response's member can be besides its body."""
+
 
 class UnknownMember(TypeError):
     """A result holds a member that the model lacks: a mistake in the service's code, never in a client's request."""

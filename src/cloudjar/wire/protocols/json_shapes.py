@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from cloudjar.wire.models import Ref, Shape
-from cloudjar.wire.shapes import Compiler, Convert, UnknownMember, location_name, part, timestamp_format
+from cloudjar.wire.shapes import RESPONSE_LOCATIONS, Compiler, Convert, UnknownMember, location_name, part, timestamp_format
 from cloudjar.wire.values import Malformed, from_epoch, read_blob, read_timestamp, timestamp_writer, write_blob, write_float
 
 INTEGER_RANGE = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
@@ -216,7 +216,7 @@ class JsonWriter(Compiler):
 
     def fill(self, shape: Shape, members: dict[str, tuple[str, Convert | None]]) -> None:
         for name, ref in shape.members.items():
-            if ref.location or ref.eventheader:
+            if ref.location in RESPONSE_LOCATIONS or ref.eventheader:
                 continue
             convert = self.compile(ref)
             # Most members are strings: for what goes out as it is, no call is made.

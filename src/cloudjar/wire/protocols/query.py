@@ -207,11 +207,11 @@ def write_error(error: AwsError, status: int, sender: bool, request_id: str, ser
     return xml_response(status, text, request_id)
 
 
-def write_ec2_error(error: AwsError, status: int, request_id: str) -> Response:
+def write_ec2_error(error: AwsError, status: int, request_id: str, members: str) -> Response:
     """EC2's error."""
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error>'
-        f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error></Errors>"
+        f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{members}</Error></Errors>"
         f"<RequestID>{request_id}</RequestID></Response>"
     )
     return xml_response(status, text, request_id, "text/xml;charset=UTF-8")

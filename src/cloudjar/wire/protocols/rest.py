@@ -10,7 +10,7 @@ from typing import Any
 from cloudjar.wire.forms import pairs, unquote
 from cloudjar.wire.http import Request
 from cloudjar.wire.models import OperationModel, Ref, ServiceModel, Shape
-from cloudjar.wire.shapes import Convert, UnknownMember, location_name, part, timestamp_format
+from cloudjar.wire.shapes import RESPONSE_LOCATIONS, Convert, UnknownMember, location_name, part, timestamp_format
 from cloudjar.wire.values import TEXT_READERS, Malformed, text_writer
 
 ReadBindings = Callable[[Request, tuple[str, ...] | dict[str, str]], dict[str, Any]]
@@ -18,8 +18,13 @@ WriteBindings = Callable[[dict[str, Any], dict[str, str]], int | None]
 
 
 def body_members(shape: Shape) -> list[str]:
-    """The members that travel in the body's document."""
+    """The members that travel in a request body's document."""
     return [name for name, ref in shape.members.items() if not ref.location and name != shape.payload]
+
+
+def answered_in_body(shape: Shape) -> list[str]:
+    """The members that travel in a response body's document: a place in the URI means nothing there."""
+    return [name for name, ref in shape.members.items() if ref.location not in RESPONSE_LOCATIONS and name != shape.payload]
 
 
 def split_header_list(text: str) -> list[str]:
@@ -91,7 +96,7 @@ class Bindings:
         split = split_header_list
         if item_shape.type == "timestamp" and timestamp_format(item_ref, item_shape) in ("", "rfc822"):
             split = split_dates
-        return lambda text: [read_item(item) for item in split(text)]
+        return lambda text: [read_item(item) for item in split(text)] if text else []
 
     def input(self, operation: OperationModel) -> ReadBindings:
         """The reader of everything but the body."""
@@ -128,8 +133,7 @@ class Bindings:
                 for header, text in request.headers.items():
                     entry = headers.get(header)
                     if entry is not None:
-                        if text or entry[0] != "":
-                            params[entry[0]] = entry[1](text)
+                        params[entry[0]] = entry[1](text)
                         continue
                     for prefix, name in prefixes:
                         if header.startswith(prefix):

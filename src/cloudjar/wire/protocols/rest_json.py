@@ -8,7 +8,7 @@ from typing import Any
 from cloudjar.wire.http import BufferedBody, Request, Response
 from cloudjar.wire.models import OperationModel
 from cloudjar.wire.protocols.json_shapes import JsonReader, JsonWriter, decode, encode
-from cloudjar.wire.protocols.rest import Bindings, body_members, check_members
+from cloudjar.wire.protocols.rest import Bindings, answered_in_body, body_members, check_members
 
 ReadInput = Callable[[Request, dict[str, str], Any], dict[str, Any]]
 WriteOutput = Callable[[dict[str, Any], str], Response]
@@ -117,7 +117,7 @@ def write_output(bindings: Bindings, writer: JsonWriter, operation: OperationMod
             return Response(code or status, headers, convert(result.get(payload)))
 
         return write_payload
-    has_body = bool(body_members(shape))
+    has_body = bool(answered_in_body(shape))
     convert = writer.compile(operation.output_ref)
 
     def write(result: dict[str, Any], request_id: str) -> Response:

@@ -9,7 +9,7 @@ from cloudjar.kernel.errors import AwsError
 from cloudjar.wire import patches
 from cloudjar.wire.http import Request, Response
 from cloudjar.wire.models import OperationModel
-from cloudjar.wire.protocols.rest import Bindings, body_members, check_members
+from cloudjar.wire.protocols.rest import Bindings, answered_in_body, body_members, check_members
 from cloudjar.wire.protocols.rest_json import ReadInput, WriteOutput, raw_payload, text
 from cloudjar.wire.protocols.xml_shapes import XmlReader, XmlWriter, decode, escape, namespace
 from cloudjar.wire.shapes import Convert, location_name
@@ -63,11 +63,12 @@ def read_input(bindings: Bindings, reader: XmlReader, operation: OperationModel)
     else:
         convert = reader.compile(ref)
         root_name = location_name(ref, target, payload)
+        strict = operation.service.name == "s3"
 
         def read_payload(body: bytes) -> Any:
             root = decode(body)
-            # S3 takes LifecycleConfiguration for BucketLifecycleConfiguration, but no foreign document.
-            if root.tag.rpartition("}")[2] not in (root_name, ref.shape, payload):
+            # S3 takes no foreign document.
+            if strict and root.tag.rpartition("}")[2] not in (root_name, ref.shape, payload):
                 raise Malformed("document", root.tag)
             return convert(root)
 
@@ -129,7 +130,7 @@ def write_output(bindings: Bindings, writer: XmlWriter, operation: OperationMode
             return Response(code or status, headers, convert(value))
 
         return write_payload
-    has_body = bool(body_members(shape))
+    has_body = bool(answered_in_body(shape))
     root = patches.XML_ROOTS.get((operation.service.name, operation.name)) or operation.output_ref.location_name or shape.location_name
     convert = document_writer(writer, operation, operation.output_ref, root or shape.name, default_namespace)
 
@@ -154,16 +155,18 @@ def document_writer(writer: XmlWriter, operation: OperationModel, ref: Any, root
     """The closure that writes a value as a whole XML document."""
     shape = operation.service.shape(ref.shape)
     xmlns = namespace(ref, shape) or (f' xmlns="{default_namespace}"' if default_namespace else "")
-    convert = writer.compile(ref)
+    write = writer.with_attributes(f"<{root}{xmlns}", root, ref, shape)
     if (operation.service.name, operation.name) == ("s3", "GetBucketLocation"):
         # The answer is the bare constraint, empty for us-east-1, not an element inside of another one.
         return lambda value: f"{DECLARATION}<{root}{xmlns}>{escape(value.get('LocationConstraint') or '')}</{root}>".encode()
-    return lambda value: f"{DECLARATION}<{root}{xmlns}>{convert(value)}</{root}>".encode()
+    return lambda value: f"{DECLARATION}{write(value)}".encode()
 
 
 def write_s3_error(error: AwsError, status: int, request_id: str, members: str) -> Response:
     """S3's error: a bare <Error>."""
     host = host_id(request_id)
+    if status == 304:
+        return Response(status, {"x-amz-request-id": request_id, "x-amz-id-2": host})
     text = (
         f"{DECLARATION}<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{members}"
         f"<RequestId>{request_id}</RequestId><HostId>{host}</HostId></Error>"

@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from cloudjar.wire.models import Ref, Shape, XmlNamespace
-from cloudjar.wire.shapes import Compiler, Convert, UnknownMember, flattened, location_name, part, timestamp_format
+from cloudjar.wire.shapes import RESPONSE_LOCATIONS, Compiler, Convert, UnknownMember, flattened, location_name, part, timestamp_format
 from cloudjar.wire.values import TEXT_READERS, Malformed, text_writer
 
 MAX_DEPTH = 200
@@ -176,7 +176,7 @@ class XmlWriter(Compiler):
         for name, ref in shape.members.items():
             if ref.xml_attribute:
                 members[name] = lambda value: ""
-            elif not ref.location and not ref.eventheader:
+            elif ref.location not in RESPONSE_LOCATIONS and not ref.eventheader:
                 members[name] = self.element(self.member_name(ref, self.service.shape(ref.shape), name), ref)
 
     def member_name(self, ref: Ref, shape: Shape, name: str) -> str:
@@ -214,9 +214,12 @@ class XmlWriter(Compiler):
 
     def element_with_attributes(self, tag: str, ref: Ref, shape: Shape) -> Convert:
         """A structure some of whose members are attributes of its own tag, such as a Grantee's xsi:type."""
+        return self.with_attributes(f"<{tag}{namespace(ref, shape)}", tag, ref, shape)
+
+    def with_attributes(self, head: str, tag: str, ref: Ref, shape: Shape) -> Convert:
+        """The same, its start tag begun with `head`."""
         convert = self.compile(ref)
         attributes = {name: member.location_name or name for name, member in shape.members.items() if member.xml_attribute}
-        head = f"<{tag}{namespace(ref, shape)}"
 
         def write(value: dict[str, Any]) -> str:
             inline = "".join([f' {attributes[name]}="{escape_attribute(str(item))}"' for name, item in value.items() if name in attributes])
