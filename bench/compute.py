@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import uvloop
+
 from cloudjar.compute.driver import Driver
 from cloudjar.compute.process import Process
 from cloudjar.compute.sandbox import Sandbox

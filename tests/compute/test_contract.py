@@ -406,6 +406,47 @@ def test_a_driver_works_on_a_plain_asyncio_loop(tmp_path: Path) -> None:
             assert lab.shell("echo hello") == "hello"
 
 
+def test_a_cancelled_start_leaves_no_process(lab: Laboratory) -> None:
+    marker = f"37{uuid.uuid4().int % 10**9}"
+
+    async def story() -> None:
+        for steps in range(12):
+            starting = asyncio.ensure_future(lab.start("/bin/sleep", marker, id="x"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            starting.cancel()
+            await asyncio.wait([starting])
+            if not starting.cancelled():
+                await lab.driver.kill("x")
+            while lab.driver.list():
+                await asyncio.sleep(0)
+        # Whatever came before it in the guard's queue is over when this one is.
+        assert (await (await lab.start("/bin/true")).exit).code == 0
+        while processes_with(marker):
+            await asyncio.sleep(0)
+
+    lab.wait(story())
+
+
+def test_limits_that_the_kernel_refuses_fail_the_start(lab: Laboratory) -> None:
+    needs(lab, "processes")
+    with pytest.raises(StartFailed):
+        lab.run("/bin/true", limits=Limits(processes=10**30))
+    assert lab.run("/bin/true", limits=Limits(processes=10))[0].code == 0
+
+
+def test_a_driver_can_be_prepared_before_its_first_start_and_again(lab: Laboratory) -> None:
+    async def story() -> None:
+        lab.driver.prepare()
+        lab.driver.prepare()
+        started = await lab.start("/bin/echo", "hello", limits=Limits(memory_bytes=64 * MIB))
+        assert (await started.exit).code == 0
+        lab.driver.prepare()
+        assert started.text() == "hello"
+
+    lab.wait(story())
+
+
 def test_the_death_of_the_guard_ends_all_and_the_next_start_has_a_new_one(lab: Laboratory) -> None:
     marker = f"36{uuid.uuid4().int % 10**9}"
 

@@ -103,6 +103,10 @@ class Driver(Protocol):
         """Whether this machine lets the driver work, and what it can hold to."""
         ...
 
+    def prepare(self) -> None:
+        """Do what the first start would otherwise wait for, some 30 ms, in the background. Not needed, and harmless."""
+        ...
+
     async def start(self, spec: Spec, on_exit: OnExit, on_output: OnOutput | None = None) -> Handle:
         """Run it. Raises BadSpec, AlreadyRunning, StartFailed, Unsupported; otherwise `on_exit` comes once, for certain.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import gc
 import marshal
 import os
 import resource
@@ -387,4 +388,6 @@ class Guard:
 
 
 if __name__ == "__main__":
+    # A collection would write into every page that parent and children share.
+    gc.disable()
     Guard(socket.socket(fileno=int(sys.argv[1]))).run()

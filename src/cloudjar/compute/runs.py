@@ -81,6 +81,11 @@ class Runs:
     def _kill(self, run: Run) -> None:
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """Have the guard and a seat ready before the first start; see Driver.prepare."""
+        self.spawner.prepare()
+        self._prepare_seat()
+
     async def start(self, spec: Spec, on_exit: OnExit, on_output: OnOutput | None = None) -> Handle:
         """Run it; see Driver.start."""
         if spec.id in self._runs:
@@ -227,6 +232,8 @@ class Runs:
         run.on_exit(run.spec.id, exit)
 
     def _forget(self, run: Run) -> None:
+        if run.seat and not run.pid:
+            self.spawner.unseat(run.seat)
         if self._runs.get(run.spec.id) is run:
             del self._runs[run.spec.id]
         for _, reader, _ in run.readers:

@@ -53,6 +53,12 @@ class Sandbox(Runs):
         fix = "run as root, or give the user a delegated cgroup: systemd-run --user --scope -p Delegate=yes cloudjar up"
         return Probe(self.name, True, why, fix, frozenset(held))
 
+    def prepare(self) -> None:
+        """Also read what all sandboxes show of the host's /etc."""
+        super().prepare()
+        if self._host is None:
+            self._host = read_host()
+
     async def _launch(self, run: Run) -> None:
         spec = run.spec
         check(spec)

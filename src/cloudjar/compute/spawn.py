@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections import deque
@@ -50,7 +51,7 @@ class Spawner:
         self._process: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = 0
-        self._starting: dict[int, tuple[asyncio.Future[int], OnEnd]] = {}
+        self._starting: dict[int, tuple[asyncio.Future[int], OnEnd, bool]] = {}
         self._running: dict[int, OnEnd] = {}
         self._outgoing: deque[tuple[bytes, list[int]]] = deque()
         self._incoming = b""
@@ -58,13 +59,17 @@ class Spawner:
         self.generation = 0
         """Counts guards: a seat is only good with the guard that made it."""
 
+    def prepare(self) -> None:
+        """Start the guard now, if none runs."""
+        self._ensure()
+
     async def start(self, program: Program, descriptors: Sequence[int], on_end: OnEnd) -> int:
         """Run a program with `descriptors` as its 0, 1, 2 and so on; the caller still owns and closes them. Returns the pid."""
         self._ensure()
         assert self._loop is not None
         self._numbers += 1
         future: asyncio.Future[int] = self._loop.create_future()
-        self._starting[self._numbers] = (future, on_end)
+        self._starting[self._numbers] = (future, on_end, program.keep)
         message = {
             "argv": list(program.argv),
             "env": program.env,
@@ -164,9 +169,12 @@ class Spawner:
         for verb, *rest in messages:
             if verb == "started":
                 number, pid = rest
-                future, on_end = self._starting.pop(number)
+                future, on_end, kept = self._starting.pop(number)
                 self._running[pid] = on_end
-                if not future.done():
+                if future.cancelled():
+                    # Nobody waits for it, and so nobody would ever end it.
+                    self.signal(pid, guard.KILL_TREE if kept else signal.SIGKILL)
+                else:
                     future.set_result(pid)
             elif verb == "exit":
                 pid, status, cpu_seconds, peak = rest
@@ -187,7 +195,7 @@ class Spawner:
         self._outgoing.clear()
         starting, self._starting = self._starting, {}
         running, self._running = self._running, {}
-        for future, _ in starting.values():
+        for future, _, _ in starting.values():
             if not future.done():
                 future.set_exception(ChildProcessError("the guard of all started processes was killed"))
         for on_end in running.values():
