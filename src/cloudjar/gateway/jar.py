@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import importlib
 import logging
 import shutil
 import sys
@@ -12,7 +13,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -34,6 +36,10 @@ from cloudjar.wire.codec import Codec
 from cloudjar.wire.models import Models, OperationModel
 from cloudjar.wire.route import Route
 from cloudjar.wire.validate import validate
+
+if TYPE_CHECKING:
+    from cloudjar.compute.driver import Driver
+    from cloudjar.gateway.init_scripts import InitScripts
 
 T = TypeVar("T")
 
@@ -91,6 +97,8 @@ class Jar:
         self.worlds = Worlds(self.directory, self.blobs, self, flush_each_commit=durability == "full", seed=seed)
         self.calls: collections.deque[CallRecord] = collections.deque(maxlen=CALLS_KEPT)
         self.endpoints = Endpoints(self.worlds, self.answer, listen=listen, tls=self.authority, log=self.log, clock=self.wall)
+        self.init: InitScripts | None = None
+        self._driver: Driver | None = None
         self.end: Callable[[], None] | None = None
         """Asks whoever runs this jar to stop it; None where that is the caller's own affair."""
         self._request_ids = Ids(seed or secret_bytes(16), iter(range(1, sys.maxsize)).__next__)
@@ -120,6 +128,8 @@ class Jar:
         with contextlib.suppress(asyncio.CancelledError):
             await self._flusher
         await self.worlds.close()
+        if self._driver is not None:
+            await self._driver.close()
         self.offloader.close()
         if self.ephemeral:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -180,6 +190,21 @@ class Jar:
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         return await self.offloader.run(function, *args)
+
+    async def endpoint(self, world: World) -> str:
+        return f"http://127.0.0.1:{await self.serve(world.name)}"
+
+    def driver(self) -> Driver:
+        if self._driver is None:
+            from cloudjar.compute.driver import choose
+            from cloudjar.compute.process import Process
+            from cloudjar.compute.sandbox import Sandbox
+
+            self._driver = choose([Sandbox(), Process()])
+        return self._driver
+
+    def plane(self, name: str) -> ModuleType:
+        return importlib.import_module(f"cloudjar.planes.{name}")
 
     def log_failure(self, what: str, error: BaseException) -> None:
         self.log.error("%s failed", what, exc_info=error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from cloudjar.kernel.context import Context
     from cloudjar.kernel.paging import PageMembers
+    from cloudjar.kernel.world import World
 
 T = TypeVar("T")
 
@@ -41,6 +42,18 @@ class Host(Protocol):
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         """Runs slow pure work on another thread."""
+        ...
+
+    async def endpoint(self, world: World) -> str:
+        """The URL by which what runs on this machine reaches a world; its socket is opened if need be."""
+        ...
+
+    def driver(self) -> Any:
+        """The compute driver of this machine; a `compute.driver.Driver`. Raises Unsupported where there is none."""
+        ...
+
+    def plane(self, name: str) -> Any:
+        """The module of a data plane, by its folder: what services cannot import, because it lies above them."""
         ...
 
     def log_failure(self, what: str, error: BaseException) -> None:

@@ -1,0 +1,168 @@
+"""The Runtime API, version 2018-06-01, over HTTP/1.1: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+
+from httptools import HttpParserError, HttpRequestParser
+
+from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Refused, RuntimeSide
+
+_PREFIX = "/2018-06-01/runtime/"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ACCEPTED = b'{"status":"OK"}\n'
+
+
+class RuntimeApiSocket:
+    """One sandbox's listening socket and its connections."""
+
+    def __init__(self, side: RuntimeSide) -> None:
+        self.side = side
+        self.address = ""
+        self.connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> None:
+        """Opens the socket on a free port of the loopback interface."""
+        self._server = await asyncio.get_running_loop().create_server(lambda: Connection(self), "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        """Closes the socket and every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.abort()
+
+
+async def listen(side: RuntimeSide) -> RuntimeApiSocket:
+    """A socket of its own for one sandbox."""
+    socket = RuntimeApiSocket(side)
+    await socket.listen()
+    return socket
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a runtime. Requests are answered in turn; `next` when there is work."""
+
+    def __init__(self, socket: RuntimeApiSocket) -> None:
+        self._socket = socket
+        self._side = socket.side
+        self._parser = HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiting = False
+        self._keep_alive = True
+        self._reset()
+
+    def _reset(self) -> None:
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+
+    # The transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._socket.connections.add(self)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._transport = None
+        self._socket.connections.discard(self)
+        if self._waiting:
+            self._waiting = False
+            self._side.gone(self._deliver)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError:
+            self._refuse(Refused(400, "InvalidRequest", "The request could not be parsed."))
+            self.abort()
+
+    def abort(self) -> None:
+        """Ends the connection once what was written has gone out."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # The parser
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= LARGEST_RESPONSE:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        method = self._parser.get_method().decode()
+        self._keep_alive = self._parser.should_keep_alive()
+        path = self._url.decode("latin-1").partition("?")[0]
+        body, size = b"".join(self._body), self._size
+        error_type = self._headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
+        self._reset()
+        try:
+            self._answer(method, path, body, size, error_type)
+        except Refused as refused:
+            self._refuse(refused)
+
+    # The API
+
+    def _answer(self, method: str, path: str, body: bytes, size: int, error_type: str) -> None:
+        if not path.startswith(_PREFIX):
+            raise Refused(404, "NotFound", "404 page not found")
+        parts = path.removeprefix(_PREFIX).split("/")
+        match (method, *parts):
+            case ("GET", "invocation", "next"):
+                # First: an invocation that is there already is delivered at once.
+                self._waiting = True
+                try:
+                    self._side.next(self._deliver)
+                except Refused:
+                    self._waiting = False
+                    raise
+            case ("POST", "invocation", request_id, "response"):
+                if size > LARGEST_RESPONSE:
+                    self._side.too_large(request_id, size)
+                    raise Refused(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes).")
+                self._side.response(request_id, body)
+                self._write(202, _ACCEPTED)
+            case ("POST", "invocation", request_id, "error"):
+                self._side.error(request_id, body, error_type)
+                self._write(202, _ACCEPTED)
+            case ("POST", "init", "error"):
+                self._side.init_error(body, error_type)
+                self._write(202, _ACCEPTED)
+            case (_, "invocation", "next") | (_, "invocation", _, "response" | "error") | (_, "init", "error"):
+                raise Refused(405, "MethodNotAllowed", "405 method not allowed")
+            case _:
+                raise Refused(404, "NotFound", "404 page not found")
+
+    def _deliver(self, headers: dict[str, str], payload: bytes) -> None:
+        self._waiting = False
+        self._write(200, payload, headers)
+
+    def _refuse(self, refused: Refused) -> None:
+        body = json.dumps({"errorMessage": refused.message, "errorType": refused.type}).encode() + b"\n"
+        self._write(refused.status, body)
+
+    def _write(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        if self._transport is None:
+            return
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        # One write: a header and a body apart wait for each other's acknowledgement.
+        self._transport.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        if not self._keep_alive:
+            self._transport.close()

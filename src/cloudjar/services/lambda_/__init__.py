@@ -1,0 +1,1 @@
+"""AWS Lambda: functions that really run, in sandboxes of this machine."""

@@ -1,0 +1,370 @@
+"""The Python runtime: loads the handler, then serves invocations from the Runtime API. Python 3.8 and later, few imports, one socket."""
+
+# It runs in functions, not in the jar: kept to what Python 3.8 knows, and out of the type checker's way.
+# mypy: ignore-errors
+# ruff: noqa: UP031
+
+import json
+import os
+import socket
+import sys
+import time
+
+_RUNTIME = "/var/runtime"
+_API = "/2018-06-01/runtime/"
+
+
+class FaultException(Exception):
+    """A failure of the runtime itself, in the words that a function's owner reads."""
+
+    def __init__(self, kind, message, trace=None):
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.trace = trace or []
+
+
+# The Runtime API
+
+
+class Client:
+    """One keep-alive connection."""
+
+    def __init__(self, address):
+        self.host, port = address.rsplit(":", 1)
+        self.port = int(port)
+        self.sock = None
+        self.buffer = b""
+
+    def request(self, head, body=b""):
+        """(status, headers, body) of the answer; connects again if the connection was lost between requests."""
+        if self.sock is None:
+            self.sock = socket.create_connection((self.host, self.port))
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.sendall(head + body)
+        return self._answer()
+
+    def _answer(self):
+        while True:
+            end = self.buffer.find(b"\r\n\r\n")
+            if end >= 0:
+                break
+            self._more()
+        lines = self.buffer[:end].decode("latin-1").split("\r\n")
+        self.buffer = self.buffer[end + 4 :]
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        length = int(headers.get("content-length", "0"))
+        if len(self.buffer) < length:
+            pieces, size = [self.buffer], len(self.buffer)
+            while size < length:
+                piece = self.sock.recv(min(1 << 20, length - size))
+                if not piece:
+                    raise SystemExit(1)
+                pieces.append(piece)
+                size += len(piece)
+            self.buffer = b"".join(pieces)
+        body, self.buffer = self.buffer[:length], self.buffer[length:]
+        return int(lines[0].split(" ")[1]), headers, body
+
+    def _more(self):
+        data = self.sock.recv(1 << 16)
+        if not data:
+            # The sandbox is being ended.
+            raise SystemExit(1)
+        self.buffer += data
+
+    def next(self):
+        return self.request(("GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, self.host)).encode())
+
+    def post(self, path, body, content_type="application/json", error_type=""):
+        head = "POST %s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
+            _API,
+            path,
+            self.host,
+            content_type,
+            len(body),
+        )
+        if error_type:
+            head += "Lambda-Runtime-Function-Error-Type: %s\r\n" % error_type
+        return self.request(head.encode("latin-1") + b"\r\n", body)
+
+
+# What the handler is given
+
+
+class CognitoIdentity:
+    __slots__ = ["cognito_identity_id", "cognito_identity_pool_id"]
+
+    def __init__(self):
+        self.cognito_identity_id = None
+        self.cognito_identity_pool_id = None
+
+    def __repr__(self):
+        return "CognitoIdentity([cognito_identity_id=%s,cognito_identity_pool_id=%s])" % (
+            self.cognito_identity_id,
+            self.cognito_identity_pool_id,
+        )
+
+
+class Client_:
+    __slots__ = ["app_package_name", "app_title", "app_version_code", "app_version_name", "installation_id"]
+
+    def __init__(self, values):
+        for name in self.__slots__:
+            setattr(self, name, values.get(name))
+
+
+class ClientContext:
+    __slots__ = ["client", "custom", "env"]
+
+    def __init__(self, values):
+        self.custom = values.get("custom")
+        self.env = values.get("env")
+        self.client = Client_(values.get("client") or {})
+
+
+class LambdaContext:
+    """https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+
+    def __init__(self, request_id, arn, deadline_ms, client_context):
+        env = os.environ
+        self.aws_request_id = request_id
+        self.log_group_name = env.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = env.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = env.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = env.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = arn
+        self.tenant_id = None
+        self.client_context = ClientContext(json.loads(client_context)) if client_context else None
+        self.identity = CognitoIdentity()
+        self._epoch_deadline_time_in_ms = deadline_ms
+
+    def get_remaining_time_in_millis(self):
+        return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+
+    def log(self, message):
+        for target in _log_sinks:
+            target(str(message))
+
+    def __repr__(self):
+        return (
+            "LambdaContext([aws_request_id=%s,log_group_name=%s,log_stream_name=%s,function_name=%s,memory_limit_in_mb=%s,function_version=%s,invoked_function_arn=%s,client_context=%s,identity=%s,tenant_id=%s])"
+            % (
+                self.aws_request_id,
+                self.log_group_name,
+                self.log_stream_name,
+                self.function_name,
+                self.memory_limit_in_mb,
+                self.function_version,
+                self.invoked_function_arn,
+                self.client_context,
+                self.identity,
+                self.tenant_id,
+            )
+        )
+
+
+# Logging
+
+
+def _write_record(text):
+    # One record is one log event: the platform puts the line breaks back.
+    sys.stdout.write(text.rstrip("\n").replace("\n", "\r") + "\n")
+    sys.stdout.flush()
+
+
+_log_sinks = [_write_record]
+_request_id = [None]
+
+
+class LoggingFinder:
+    """Gives the root logger Lambda's handler when the function first imports `logging`; who does not, does not pay for it."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        import importlib.util
+
+        spec = importlib.util.find_spec("logging")
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            _set_up_logging(module)
+
+        class Loader:
+            create_module = spec.loader.create_module
+            get_code = getattr(spec.loader, "get_code", None)
+
+        Loader.exec_module = staticmethod(exec_module)
+        spec.loader = Loader
+        return spec
+
+
+def _set_up_logging(logging):
+    class LambdaLoggerHandler(logging.Handler):
+        def emit(self, record):
+            try:
+                _write_record(self.format(record))
+            except Exception:
+                self.handleError(record)
+
+    class LambdaLoggerFilter(logging.Filter):
+        def filter(self, record):
+            record.aws_request_id = _request_id[0] or ""
+            return True
+
+    logging.Formatter.converter = time.gmtime
+    handler = LambdaLoggerHandler()
+    handler.setFormatter(
+        logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S")
+    )
+    handler.addFilter(LambdaLoggerFilter())
+    logging.getLogger().addHandler(handler)
+
+
+# The handler
+
+
+def load(handler):
+    """The handler function; raises FaultException in the runtime's own words."""
+    module_name, dot, function_name = handler.rpartition(".")
+    if not dot:
+        raise FaultException("Runtime.MalformedHandlerName", "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % handler)
+    name = module_name.replace("/", ".")
+    import importlib
+
+    try:
+        if name.split(".")[0] in sys.builtin_module_names:
+            raise FaultException("Runtime.BuiltInModuleConflict", "Cannot use built-in module %s as a handler module" % module_name)
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise FaultException("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error)) from None
+    except SyntaxError as error:
+        trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
+        message = "Syntax error in module '%s': %s" % (module_name, error)
+        raise FaultException("Runtime.UserCodeSyntaxError", message, trace) from None
+    try:
+        return getattr(module, function_name)
+    except AttributeError:
+        message = "Handler '%s' missing on module '%s'" % (function_name, module_name)
+        raise FaultException("Runtime.HandlerNotFound", message) from None
+
+
+def describe(error):
+    """(errorMessage, errorType, stackTrace) of an exception, without the runtime's own frames."""
+    if isinstance(error, FaultException):
+        return error.message, error.kind, error.trace
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = (_RUNTIME + "/bootstraps/", "<frozen importlib")
+    frames = [frame for frame in frames if not frame.filename.startswith(ours)]
+    trace = ['  File "%s", line %d, in %s\n    %s\n' % (f.filename, f.lineno, f.name, f.line or "") for f in frames]
+    return str(error), type(error).__name__, trace
+
+
+def log_error(message, kind, trace):
+    lines = ["[ERROR] %s: %s" % (kind, message) if kind else "[ERROR] %s" % message]
+    if trace:
+        lines.append("Traceback (most recent call last):")
+        lines += [line.rstrip("\n") for line in trace]
+    _write_record("\n".join(lines))
+
+
+def error_body(message, kind, trace, request_id):
+    return json.dumps({"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}).encode()
+
+
+def encode(value):
+    """A handler's result as JSON; Decimals as numbers, NaN refused, as AWS's runtime does."""
+    return json.dumps(value, default=_decimal, ensure_ascii=False).encode("utf-8")
+
+
+def _decimal(value):
+    if type(value).__name__ == "Decimal" and type(value).__module__ in ("decimal", "_decimal"):
+        if value == value.to_integral_value():
+            return int(value)
+        return float(value)
+    raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+
+def main():
+    env = os.environ
+    version = "%d.%d" % sys.version_info[:2]
+    task = env["LAMBDA_TASK_ROOT"]
+    added = [task, "/opt/python/lib/python%s/site-packages" % version, "/opt/python"]
+    sys.path[0:1] = added
+    for path in ("/var/lang/lib/python%s/site-packages" % version, _RUNTIME):
+        if path not in sys.path:
+            sys.path.append(path)
+    import site
+
+    # Started without `site`; functions still call exit() and quit().
+    site.setquit()
+    sys.meta_path.insert(0, LoggingFinder())
+    client = Client(env["AWS_LAMBDA_RUNTIME_API"])
+    try:
+        try:
+            handler = load(env["_HANDLER"])
+        except FaultException:
+            raise
+        except Exception as error:
+            message, kind, trace = describe(error)
+            log_error(message, kind, trace)
+            client.post("init/error", error_body(message, kind, trace, ""), error_type=kind)
+            return 1
+    except FaultException as fault:
+        log_error(fault.message, fault.kind, ["".join(fault.trace)] if fault.trace else [""])
+        client.post("init/error", error_body(fault.message, fault.kind, fault.trace, ""), error_type=fault.kind)
+        return 1
+    sys.stdout.flush()
+    while True:
+        serve(client, handler)
+
+
+def serve(client, handler):
+    """One invocation."""
+    status, headers, payload = client.next()
+    if status != 200:
+        raise SystemExit(1)
+    request_id = headers["lambda-runtime-aws-request-id"]
+    _request_id[0] = request_id
+    trace_id = headers.get("lambda-runtime-trace-id")
+    if trace_id:
+        os.environ["_X_AMZN_TRACE_ID"] = trace_id
+    context = LambdaContext(
+        request_id,
+        headers.get("lambda-runtime-invoked-function-arn", ""),
+        int(headers.get("lambda-runtime-deadline-ms", "0")),
+        headers.get("lambda-runtime-client-context"),
+    )
+    try:
+        try:
+            event = json.loads(payload.decode("utf-8"))
+        except ValueError as error:
+            raise FaultException("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error) from None
+        result = handler(event, context)
+        try:
+            body = encode(result)
+        except (TypeError, ValueError) as error:
+            raise FaultException("Runtime.MarshalError", "Unable to marshal response: %s" % error) from None
+    except Exception as error:
+        message, kind, trace = describe(error)
+        log_error(message, kind, trace)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        client.post("invocation/%s/error" % request_id, error_body(message, kind, trace, request_id), error_type=kind)
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    client.post("invocation/%s/response" % request_id, body)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Deployment packages: where they come from, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zipfile
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_.functions import Code
+
+UNZIPPED_LIMIT = 262_144_000
+"""Bytes that a function and its layers may take together, unzipped."""
+ZIPPED_LIMIT = 52_428_800
+"""Bytes of a package that comes in the request itself."""
+REQUEST_LIMIT = 70_167_211
+
+
+async def fetch(ctx: Context, source: dict[str, Any], operation: str) -> tuple[Code, int]:
+    """The package that a request gives, stored, and its unzipped size. S3 is read as the caller."""
+    if source.get("ImageUri"):
+        raise not_implemented(
+            "lambda", operation, "container images need an image registry, which this jar does not have yet; use a .zip package"
+        )
+    for member in ("SourceKMSKeyArn",):
+        if source.get(member):
+            raise not_implemented("lambda", operation, member)
+    if source.get("S3ObjectStorageMode") not in (None, "COPY"):
+        raise not_implemented("lambda", operation, "S3ObjectStorageMode other than COPY")
+    data = source.get("ZipFile")
+    if data is not None:
+        if source.get("S3Bucket") or source.get("S3Key"):
+            raise errors.invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+        if len(data) > ZIPPED_LIMIT:
+            raise errors.request_too_large(REQUEST_LIMIT, operation)
+    elif source.get("S3Bucket") and source.get("S3Key"):
+        data = await _from_s3(ctx, source)
+    else:
+        raise errors.invalid("Please provide a source for function code.")
+    unzipped, digest = await ctx.offload(_inspect, data)
+    if unzipped > UNZIPPED_LIMIT:
+        raise errors.unzipped_too_large(UNZIPPED_LIMIT)
+    return Code(ctx.blobs.put(data), digest, len(data)), unzipped
+
+
+async def _from_s3(ctx: Context, source: dict[str, Any]) -> bytes:
+    request = {"Bucket": source["S3Bucket"], "Key": source["S3Key"]}
+    if source.get("S3ObjectVersion"):
+        request["VersionId"] = source["S3ObjectVersion"]
+    try:
+        answer = await ctx.call_async("s3", "GetObject", request)
+    except AwsError as error:
+        if error.code == "NotImplemented":
+            raise
+        raise errors.s3_error(error.code, error.message) from None
+    body = answer["Body"]
+    if isinstance(body, bytes):
+        return body
+    pieces, size = [], 0
+    async for piece in body:
+        pieces.append(piece)
+        size += len(piece)
+        if size > UNZIPPED_LIMIT:
+            raise errors.unzipped_too_large(UNZIPPED_LIMIT)
+    return b"".join(pieces)
+
+
+def _inspect(data: bytes) -> tuple[int, str]:
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            unzipped = sum(entry.file_size for entry in package.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        raise errors.bad_zip() from None
+    if not data or not unzipped:
+        raise errors.invalid("Uploaded file must be a non-empty zip")
+    return unzipped, digest

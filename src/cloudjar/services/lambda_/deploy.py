@@ -1,0 +1,148 @@
+"""Packages and layers, unpacked on disk for the sandboxes of one world. A cache: what is missing is unpacked again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import io
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cloudjar.compute.unpack import ArchiveTooLarge, BadArchive, unpack
+from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_.code import UNZIPPED_LIMIT
+from cloudjar.services.lambda_.functions import Code
+from cloudjar.services.lambda_.layers import layer_code
+
+if TYPE_CHECKING:
+    from cloudjar.kernel.world import World
+
+
+class Deployments:
+    """Unpacked packages by digest: `code/DIGEST` as /var/task, `opt/DIGESTS` as /opt."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.directory = world.directory / "lambda"
+        self._making: dict[Path, asyncio.Future[None]] = {}
+        # Left by a jar that is no more.
+        shutil.rmtree(self.directory, ignore_errors=True)
+        for name in ("code", "opt", "tmp"):
+            (self.directory / name).mkdir(parents=True)
+        self._temporary = 0
+
+    async def prepare(self, package: Code, layers: Sequence[str], unzipped: int = 0) -> None:
+        """Unpacks a new package now, so that a bad one is refused and the first call need not wait."""
+        await self.task(package)
+        if layers:
+            sizes = sum(layer_code(self._world, arn)[1] for arn in layers)
+            if sizes + unzipped > UNZIPPED_LIMIT:
+                raise errors.invalid(
+                    f"Function code combined with layers exceeds the maximum allowed size of {UNZIPPED_LIMIT} bytes. "
+                    f"The actual size is {sizes + unzipped} bytes."
+                )
+
+    async def task(self, package: Code) -> str:
+        """The directory of a package."""
+        target = self.directory / "code" / _name(package.sha256)
+        await self._once(target, lambda fresh: self._unpack(package, fresh))
+        return str(target)
+
+    async def opt(self, layers: Sequence[str]) -> str:
+        """The directory of layers merged in order; "" for none."""
+        if not layers:
+            return ""
+        packages = [layer_code(self._world, arn)[0] for arn in layers]
+        target = self.directory / "opt" / "-".join(_name(p.sha256)[:16] for p in packages)
+
+        def merge(fresh: Path) -> None:
+            for package in packages:
+                one = fresh.with_name(fresh.name + ".layer")
+                one.mkdir()
+                self._unpack(package, one)
+                _merge(one, fresh)
+                shutil.rmtree(one)
+
+        await self._once(target, merge)
+        return str(target)
+
+    def temporary(self) -> str:
+        """A new empty directory for one sandbox's /tmp."""
+        self._temporary += 1
+        path = self.directory / "tmp" / str(self._temporary)
+        path.mkdir()
+        path.chmod(0o777)
+        return str(path)
+
+    def remove(self, path: str) -> None:
+        """Removes a sandbox's /tmp."""
+        shutil.rmtree(path, ignore_errors=True)
+
+    async def _once(self, target: Path, make: object) -> None:
+        """Makes a directory whole or not at all, once, however many ask."""
+        assert callable(make)
+        if target in self._making:
+            await self._making[target]
+            return
+        if target.exists():
+            return
+        loop = asyncio.get_running_loop()
+        future = self._making[target] = loop.create_future()
+        fresh = target.with_name(target.name + ".new")
+        try:
+            fresh.mkdir()
+            await self._world.host.offload(make, fresh)
+            fresh.rename(target)
+            future.set_result(None)
+        except BaseException as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            future.set_exception(error)
+            future.exception()
+            raise
+        finally:
+            del self._making[target]
+
+    def _unpack(self, package: Code, target: Path) -> None:
+        blob = package.blob
+        try:
+            with open(self._world.blobs.path(blob), "rb") if blob.id else io.BytesIO(blob.inline) as archive:
+                unpack(archive, target, max_bytes=UNZIPPED_LIMIT)
+        except ArchiveTooLarge:
+            raise errors.unzipped_too_large(UNZIPPED_LIMIT) from None
+        except BadArchive:
+            raise errors.bad_zip() from None
+        _readable(target)
+
+    async def close(self) -> None:
+        """Everything can be made again."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _name(sha256: str) -> str:
+    return base64.b64decode(sha256).hex()
+
+
+def _readable(directory: Path) -> None:
+    """What the owner may read or execute, the sandbox's user may too."""
+    for folder, _, files in os.walk(directory):
+        os.chmod(folder, 0o755)
+        for name in files:
+            path = os.path.join(folder, name)
+            mode = os.lstat(path).st_mode
+            if mode & 0o170000 == 0o100000:
+                os.chmod(path, 0o755 if mode & 0o111 else 0o644)
+
+
+def _merge(source: Path, target: Path) -> None:
+    """Puts one tree over another: later files win."""
+    for folder, _, files in os.walk(source):
+        inside = target / Path(folder).relative_to(source)
+        inside.mkdir(exist_ok=True)
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):
+                (inside / name).unlink()
+            os.rename(os.path.join(folder, name), inside / name)

@@ -1,0 +1,55 @@
+"""Finding what to execute, and telling as Lambda does why it cannot be."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+from cloudjar.services.lambda_ import interpreters
+from cloudjar.services.lambda_.environment import OPT, RUNTIME, TASK
+from cloudjar.services.lambda_.functions import Version
+from cloudjar.services.lambda_.runtimes import RUNTIMES
+
+
+class InvalidEntrypoint(Exception):
+    """There is nothing that could be executed; the text is Lambda's."""
+
+
+def entrypoint(version: Version, task: str, opt: str) -> tuple[str, ...]:
+    """The program and arguments of a version's runtime; raises InvalidEntrypoint."""
+    runtime = RUNTIMES[version.runtime]
+    if runtime.family == "python":
+        python = interpreters.python(runtime.name.removeprefix("python"))
+        if python is None:
+            raise InvalidEntrypoint(interpreters.missing(runtime))
+        # No `site`: what the host's Python has installed is not the function's. -s: nor what a user has.
+        return (python.program, "-S", "-s", f"{RUNTIME}/bootstraps/python3.py")
+    for directory, inside in ((task, TASK), (opt, OPT)):
+        if directory and os.path.isfile(os.path.join(directory, "bootstrap")):
+            problem = _why_not(Path(directory, "bootstrap"), directory, inside)
+            if problem:
+                raise InvalidEntrypoint(f"fork/exec {inside}/bootstrap: {problem}")
+            return (f"{inside}/bootstrap",)
+    raise InvalidEntrypoint(f"Couldn't find valid bootstrap(s): [{TASK}/bootstrap {OPT}/bootstrap]")
+
+
+def _why_not(path: Path, directory: str, inside: str) -> str:
+    """What execve(2) would say; "" if it would run."""
+    if not path.stat().st_mode & 0o111:
+        return "permission denied"
+    with open(path, "rb") as file:
+        head = file.read(256)
+    if head.startswith(b"#!"):
+        line = head[2:].partition(b"\n")[0].strip(b" \t")
+        program = line.split(b" ")[0].split(b"\t")[0].decode("latin-1")
+        local = program.replace(inside, directory, 1) if program.startswith(inside + "/") else program
+        return "" if program and os.path.exists(local) else "no such file or directory"
+    if head.startswith(b"\x7fELF") and len(head) > 20:
+        machine = struct.unpack("<H", head[18:20])[0]
+        return "" if _MACHINES.get(os.uname().machine) in (machine, None) else "exec format error"
+    return "exec format error"
+
+
+# e_machine of the ELF header.
+_MACHINES = {"x86_64": 62, "aarch64": 183, "arm64": 183}

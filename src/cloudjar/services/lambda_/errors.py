@@ -1,0 +1,116 @@
+"""Every error that Lambda answers with, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel.errors import AwsError
+
+
+def _user(code: str, message: str, **members: Any) -> AwsError:
+    return AwsError(code, message, members={"Type": "User", **members})
+
+
+def function_not_found(arn: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"Function not found: {arn}")
+
+
+def alias_not_found(arn: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"Cannot find alias arn: {arn}")
+
+
+def layer_not_found(arn: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"The resource you requested does not exist. Layer version {arn} does not exist.")
+
+
+def no_policy() -> AwsError:
+    return _user("ResourceNotFoundException", "The resource you requested does not exist.")
+
+
+def no_statement(statement: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"Statement {statement} is not found in resource policy.")
+
+
+def no_event_invoke_config(arn: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"The function {arn} doesn't have an EventInvokeConfig")
+
+
+def other_region(region: str, here: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"Functions from '{region}' are not reachable in this region ('{here}')")
+
+
+def function_exists(name: str) -> AwsError:
+    return _user("ResourceConflictException", f"Function already exist: {name}")
+
+
+def alias_exists(arn: str) -> AwsError:
+    return _user("ResourceConflictException", f"Alias already exists: {arn}")
+
+
+def statement_exists(statement: str) -> AwsError:
+    return _user(
+        "ResourceConflictException",
+        f"The statement id ({statement}) provided already exists. Please provide a new statement id, or remove the existing statement.",
+    )
+
+
+def version_has_aliases(aliases: list[str]) -> AwsError:
+    return _user("ResourceConflictException", f"Version is referenced by aliases: [{', '.join(aliases)}]. Delete or update them first.")
+
+
+def invalid(message: str) -> AwsError:
+    return _user("InvalidParameterValueException", message)
+
+
+def validation(value: object, member: str, constraint: str) -> AwsError:
+    text = f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+    return AwsError("ValidationException", text, status=400)
+
+
+def role_not_assumable() -> AwsError:
+    return invalid("The role defined for the function cannot be assumed by Lambda.")
+
+
+def revision_mismatch(kind: str) -> AwsError:
+    return _user(
+        "PreconditionFailedException",
+        f"The Revision Id provided does not match the latest Revision Id. Call the {kind} API to retrieve the latest Revision Id",
+    )
+
+
+def bad_zip() -> AwsError:
+    return invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+
+
+def unzipped_too_large(limit: int) -> AwsError:
+    return invalid(f"Unzipped size must be smaller than {limit} bytes")
+
+
+def s3_error(code: str, message: str) -> AwsError:
+    return invalid(f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")
+
+
+def payload_too_large(size: int, kind: str, limit: int) -> AwsError:
+    return _user("RequestTooLargeException", f"{size} byte payload is too large for the {kind} invocation type (limit {limit} bytes)")
+
+
+def request_too_large(limit: int, operation: str) -> AwsError:
+    return AwsError(
+        "RequestEntityTooLargeException", f"Request must be smaller than {limit} bytes for the {operation} operation", status=413
+    )
+
+
+def payload_not_json(detail: str) -> AwsError:
+    return _user("InvalidRequestContentException", f"Could not parse request body into json: Could not parse payload into json: {detail}")
+
+
+def throttled(reason: str) -> AwsError:
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", members={"Type": "User", "Reason": reason})
+
+
+def storage_exceeded() -> AwsError:
+    return _user("CodeStorageExceededException", "Code storage limit exceeded.")
+
+
+def service_failed(message: str) -> AwsError:
+    return AwsError("ServiceException", message, status=500, members={"Type": "Service"})

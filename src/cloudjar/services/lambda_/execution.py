@@ -1,0 +1,252 @@
+"""An execution environment: one sandbox with one runtime in it, and its talk with the Runtime API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cloudjar.compute.driver import Driver, ExitStatus, Line, NotRunning
+from cloudjar.compute.spec import Spec
+from cloudjar.kernel.clock import monotonic_seconds, wall_seconds
+from cloudjar.services.lambda_.environment import Session
+from cloudjar.services.lambda_.functions import Version
+from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, exited, failure, posted_error, timed_out
+from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket
+
+if TYPE_CHECKING:
+    from cloudjar.kernel.principal import Principal
+
+INIT_SECONDS = 10.0
+"""How long initialisation may take before it is cut off and tried again within the first invocation."""
+_SETTLE_SECONDS = 0.1
+"""How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again."""
+
+_READY, _EXITED, _FAILED = "ready", "exited", "failed"
+
+
+class ExecutionEnvironment:
+    """One sandbox. Used by one invocation at a time; when it ends, it is replaced."""
+
+    def __init__(self, id: str, version: Version, driver: Driver, *, stream: str, now: Callable[[], datetime]) -> None:
+        self.id = id
+        self.version = version
+        self.stream = stream
+        self.principal: Principal | None = None
+        self.session = Session("", "", "")
+        self.expires: datetime | None = None
+        """When its credentials do, in world time."""
+        self.temporary = ""
+        self.socket: Socket | None = None
+        self.alive = False
+        self.idle_since = 0.0
+        self.init_ms: float | None = None
+        """What initialisation took, until an invocation has reported it."""
+        self.peak_bytes = 0
+        self.lines: list[tuple[datetime, str]] = []
+        """What has been written since the last invocation ended."""
+        self._driver = driver
+        self._now = now
+        self._loop = asyncio.get_running_loop()
+        self._turn: asyncio.Future[str] = self._loop.create_future()
+        self._answer: asyncio.Future[Outcome] | None = None
+        self._deliver: Deliver | None = None
+        self._invocation: Invocation | None = None
+        self._exit: ExitStatus | None = None
+        self._init_failure: Outcome | None = None
+        self._deadline = 0.0
+        self._was_handed = False
+        """The runtime has the invocation and has not answered it."""
+        self._carriage = version.runtime.startswith("python")
+
+    # Life
+
+    async def start(self, spec: Spec) -> None:
+        """Starts the runtime. Raises StartFailed."""
+        await self._driver.start(spec, self._exited, self._line)
+        if self._exit is None:
+            self.alive = True
+
+    async def initialise(self, request_id: str, seconds: float) -> Outcome | None:
+        """Waits until the runtime asks for work; what went wrong if it does not."""
+        started = monotonic_seconds()
+        try:
+            event = await asyncio.wait_for(asyncio.shield(self._turn), seconds)
+        except TimeoutError:
+            self.init_ms = (monotonic_seconds() - started) * 1000
+            return failure("Sandbox.Timedout", f"Task timed out after {seconds:.2f} seconds", request_id, status="timeout")
+        self.init_ms = (monotonic_seconds() - started) * 1000
+        if event == _READY:
+            return None
+        await self._drain()
+        if event == _FAILED:
+            assert self._init_failure is not None
+            return self._init_failure
+        assert self._exit is not None
+        return self._init_failure or exited(self._exit, request_id)
+
+    async def run(self, invocation: Invocation, seconds: float | None = None) -> tuple[Outcome, float]:
+        """One invocation, and the milliseconds that it took. An environment that is not `alive` afterwards is of no more use."""
+        limit = self.version.timeout_seconds if seconds is None else seconds
+        answer = self._answer = self._loop.create_future()
+        self._invocation = invocation
+        started = monotonic_seconds()
+        alarm = self._loop.call_later(limit, self._time_out)
+        if self._exit is not None:
+            answer.set_result(exited(self._exit, invocation.request_id))
+        elif self._deliver is not None:
+            self._hand_over(wall_seconds() + limit)
+        else:
+            # It has answered but not yet asked again: it gets this when it does, with what time is left.
+            self._deadline = wall_seconds() + limit
+        try:
+            outcome = await answer
+        finally:
+            alarm.cancel()
+        if outcome.crashed:
+            if outcome.status == "timeout":
+                await self.kill()
+        elif self.alive:
+            await self._settled()
+        milliseconds = (monotonic_seconds() - started) * 1000
+        await self._drain()
+        self._invocation = None
+        return outcome, milliseconds
+
+    async def kill(self) -> None:
+        """Ends every process of it."""
+        self.alive = False
+        try:
+            await self._driver.kill(self.id)
+        except NotRunning:
+            pass
+
+    def close(self) -> None:
+        """Lets the socket go."""
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+
+    def report(self, milliseconds: float) -> Report:
+        """The figures of the invocation that has just ended; the initialisation counts once."""
+        try:
+            self.peak_bytes = self._driver.usage(self.id).peak_memory_bytes or self.peak_bytes
+        except NotRunning:
+            pass
+        init, self.init_ms = self.init_ms, None
+        memory = self.version.memory_mb
+        return Report(milliseconds, memory, min(memory, max(1, -(-self.peak_bytes >> 20))), init)
+
+    def take_lines(self) -> list[tuple[datetime, str]]:
+        """What has been written since the last time."""
+        lines, self.lines = self.lines, []
+        return lines
+
+    # What the runtime asks
+
+    def next(self, deliver: Deliver) -> None:
+        if self._was_handed:
+            raise _not_allowed("Running", "Ready")
+        self._deliver = deliver
+        if self._answer is not None and not self._answer.done():
+            self._hand_over(self._deadline)
+            return
+        if not self._turn.done():
+            self._turn.set_result(_READY)
+
+    def gone(self, deliver: Deliver) -> None:
+        if self._deliver == deliver:
+            self._deliver = None
+            if self._turn.done():
+                self._turn = self._loop.create_future()
+
+    def response(self, request_id: str, body: bytes) -> None:
+        self._finish(request_id, "InvocationResponse", Outcome(body))
+
+    def too_large(self, request_id: str, size: int) -> None:
+        message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
+        body = f'{{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"{message}"}}'.encode()
+        self._finish(request_id, "InvocationResponse", Outcome(body, "Function.ResponseSizeTooLarge", "error"))
+
+    def error(self, request_id: str, body: bytes, error_type: str) -> None:
+        self._finish(request_id, "InvocationErrorResponse", posted_error(body, error_type))
+
+    def init_error(self, body: bytes, error_type: str) -> None:
+        if self._turn.done() or self._answer is not None:
+            raise _not_allowed("Ready", "InitError")
+        self._init_failure = posted_error(body, error_type)
+        self._turn.set_result(_FAILED)
+
+    # Inside
+
+    def _id(self) -> str:
+        return self._invocation.request_id if self._invocation else ""
+
+    def _hand_over(self, deadline: float) -> None:
+        deliver, self._deliver = self._deliver, None
+        invocation = self._invocation
+        assert deliver is not None and invocation is not None
+        self._turn = self._loop.create_future()
+        self._was_handed = True
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": invocation.arn,
+            "Lambda-Runtime-Trace-Id": invocation.trace_id,
+        }
+        if invocation.client_context:
+            headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+        deliver(headers, invocation.payload)
+
+    def _finish(self, request_id: str, what: str, outcome: Outcome) -> None:
+        if self._answer is None or self._answer.done() or not self._was_handed:
+            raise _not_allowed("Ready", what)
+        if request_id != self._id():
+            raise Refused(400, "InvalidRequestID", "Invalid request ID")
+        self._was_handed = False
+        self._answer.set_result(outcome)
+
+    def _time_out(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._was_handed = False
+            self._answer.set_result(timed_out(self.version.timeout_seconds, self._id()))
+
+    def _exited(self, _: str, status: ExitStatus) -> None:
+        self._exit, self.alive, self._deliver = status, False, None
+        self.peak_bytes = max(self.peak_bytes, status.peak_memory_bytes or 0)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(exited(status, self._id()))
+        if not self._turn.done():
+            self._turn.set_result(_EXITED)
+
+    def _line(self, _: str, line: Line) -> None:
+        text = line.text.decode("utf-8", "replace")
+        if self._carriage:
+            # The Python runtime keeps a record of several lines together so.
+            text = text.rstrip("\r").replace("\r", "\n")
+        self.lines.append((self._now(), text + "\n"))
+
+    async def _settled(self) -> None:
+        if not self._turn.done():
+            try:
+                await asyncio.wait_for(asyncio.shield(self._turn), _SETTLE_SECONDS)
+            except TimeoutError:
+                pass
+
+    async def _drain(self) -> None:
+        """What the runtime wrote before it spoke lies in its pipe: the event loop reads it in its next round."""
+        while True:
+            before = len(self.lines)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if len(self.lines) == before:
+                return
+
+
+def _not_allowed(state: str, what: str) -> Refused:
+    return Refused(
+        403,
+        "InvalidStateTransition",
+        f"State transition from {state} to {what} failed for runtime. Error: State transition is not allowed",
+    )

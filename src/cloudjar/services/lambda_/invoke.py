@@ -1,0 +1,103 @@
+"""Invoking functions: and waiting, or not."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import msgspec
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.marks import operation
+from cloudjar.services.lambda_ import aliases, errors
+from cloudjar.services.lambda_.asynchronous import accept
+from cloudjar.services.lambda_.functions import find_function, find_version
+from cloudjar.services.lambda_.invocation import Invocation
+from cloudjar.services.lambda_.names import function_arn, named, on_function, owner
+from cloudjar.services.lambda_.pool import Finished, Pool
+
+SYNCHRONOUS_LIMIT = 6_291_456
+EVENT_LIMIT = 1_048_576
+"""Bytes of a payload: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+_TAIL = 4096
+
+
+@operation(on=on_function)
+async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    ctx, who = owner(ctx, req), named(ctx, req)
+    for member in ("DurableExecutionName", "TenantId"):
+        if req.get(member):
+            raise not_implemented("lambda", "Invoke", member)
+    kind = req.get("InvocationType") or "RequestResponse"
+    payload = req.get("Payload") or b""
+    limit = EVENT_LIMIT if kind == "Event" else SYNCHRONOUS_LIMIT
+    if len(payload) > limit:
+        raise errors.payload_too_large(len(payload), kind, limit)
+    payload = checked_json(payload)
+    context = _client_context(req.get("ClientContext") or "")
+    with ctx.transaction():
+        reserved = find_function(ctx, who.name, who.qualifier).reserved_concurrency
+        version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
+        if kind == "DryRun":
+            return {"StatusCode": 204, "ExecutedVersion": version.label}
+        request_id = ctx.call_info.request_id or ctx.ids.uuid()
+        if kind == "Event":
+            accept(ctx, who.name, who.qualifier, request_id, payload, context)
+            return {"StatusCode": 202}
+        invocation = Invocation(request_id, payload, function_arn(ctx, who.name, who.qualifier), trace_id(ctx), context)
+    finished = await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved)
+    answer: dict[str, Any] = {"StatusCode": 200, "Payload": finished.outcome.payload, "ExecutedVersion": version.label}
+    if finished.outcome.error:
+        answer["FunctionError"] = "Unhandled"
+    if req.get("LogType") == "Tail":
+        answer["LogResult"] = tail(finished)
+    return answer
+
+
+@operation(on=on_function)
+async def invoke_async(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    # Deprecated, and still answered: an Event invocation by another name.
+    payload = b""
+    async for piece in req["InvokeArgs"]:
+        payload += piece
+        if len(payload) > EVENT_LIMIT:
+            raise errors.payload_too_large(len(payload), "Event", EVENT_LIMIT)
+    await invoke(ctx, {"FunctionName": req["FunctionName"], "InvocationType": "Event", "Payload": payload})
+    return {"Status": 202}
+
+
+def checked_json(payload: bytes) -> bytes:
+    """The event: JSON, or {} for nothing."""
+    if not payload:
+        return b"{}"
+    try:
+        msgspec.json.decode(payload, type=msgspec.Raw)
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise errors.payload_not_json(str(problem)) from None
+    return payload
+
+
+def _client_context(text: str) -> str:
+    """ClientContext as the runtime gets it: JSON that came in base64."""
+    if not text:
+        return ""
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+        json.loads(decoded)
+    except ValueError:
+        raise errors.invalid("Client context must be a valid Base64-encoded JSON object.") from None
+    return json.dumps(json.loads(decoded), separators=(",", ":"))
+
+
+def trace_id(ctx: Context) -> str:
+    """A trace header that nothing samples."""
+    seconds = int(ctx.now.timestamp())
+    return f"Root=1-{seconds:08x}-{ctx.ids.hex(24)};Parent={ctx.ids.hex(16)};Sampled=0"
+
+
+def tail(finished: Finished) -> str:
+    """The last 4 KiB of an invocation's log, in base64."""
+    return base64.b64encode(finished.log.encode()[-_TAIL:]).decode()

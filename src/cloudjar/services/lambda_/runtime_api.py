@@ -1,0 +1,76 @@
+"""The Runtime API as a state machine, without sockets: what a sandbox's runtime may ask, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+LARGEST_RESPONSE = 6 * 1024 * 1024 + 100
+"""Bytes of a buffered response that Lambda accepts."""
+
+
+class Refused(Exception):
+    """The Runtime API's own error: an HTTP status, and an errorType and errorMessage."""
+
+    def __init__(self, status: int, type: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.type = type
+        self.message = message
+
+
+Deliver = Callable[[dict[str, str], bytes], None]
+"""Hands an invocation, headers and payload, to a runtime that waits for it."""
+
+
+class RuntimeSide(Protocol):
+    """What a sandbox offers to its runtime."""
+
+    def next(self, deliver: Deliver) -> None:
+        """The runtime is ready; `deliver` is called once, now or later."""
+        ...
+
+    def gone(self, deliver: Deliver) -> None:
+        """The runtime no longer waits for what it asked for."""
+        ...
+
+    def response(self, request_id: str, body: bytes) -> None:
+        """The invocation's answer. Raises Refused."""
+        ...
+
+    def too_large(self, request_id: str, size: int) -> None:
+        """The answer was larger than LARGEST_RESPONSE. Raises Refused."""
+        ...
+
+    def error(self, request_id: str, body: bytes, error_type: str) -> None:
+        """The invocation failed. Raises Refused."""
+        ...
+
+    def init_error(self, body: bytes, error_type: str) -> None:
+        """Initialisation failed. Raises Refused."""
+        ...
+
+
+class Socket(Protocol):
+    """The listening socket of one sandbox."""
+
+    address: str
+    """ "127.0.0.1:PORT"."""
+
+    def close(self) -> None:
+        """No more requests."""
+        ...
+
+
+class Plane(Protocol):
+    """The plane that puts the Runtime API on a socket."""
+
+    async def listen(self, side: RuntimeSide) -> Socket:
+        """A socket of its own for one sandbox."""
+        ...
+
+
+def plane(host: Any) -> Plane:
+    """The plane, from the jar: services know it only by name."""
+    found: Plane = host.plane("lambda_api")
+    return found
