@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -17,6 +17,9 @@ from cloudjar import __version__
 from cloudjar.gateway.home import Home
 from cloudjar.gateway.jar import Jar
 from cloudjar.kernel.worlds import DEFAULT
+
+if TYPE_CHECKING:
+    from cloudjar.gateway.init_scripts import InitScripts
 
 GRACE_SECONDS = 10.0
 """How long requests in flight may take when the jar is asked to end."""
@@ -81,12 +84,16 @@ async def _run(options: Options, home: Home, log: logging.Logger, ready: Callabl
         log=log,
     )
     jar.end = ended.set
+    init = _init_scripts(options, jar)
+    later: asyncio.Task[None] | None = None
     try:
+        if init is not None:
+            await init.run("boot")
         try:
             port = await jar.serve(DEFAULT, port=options.port)
         except OSError as problem:
             raise _cannot_listen(options, problem) from problem
-        note = {
+        note: dict[str, object] = {
             "pid": os.getpid(),
             "port": port,
             "endpoint": jar.endpoints.url(DEFAULT),
@@ -94,17 +101,42 @@ async def _run(options: Options, home: Home, log: logging.Logger, ready: Callabl
             "data": None if options.ephemeral else str(options.home),
             "version": __version__,
         }
+        if init is not None:
+            init.use_endpoint(str(note["endpoint"]), options.home / "tools")
+            await init.run("start")
         home.publish(note)
         ready(note)
-        await jar.endpoints.reopen()
+        later = loop.create_task(_after_ready(jar))
         await ended.wait()
         # A second signal does not wait for anybody.
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         log.info("Ending: requests in flight have %d seconds.", GRACE_SECONDS)
+        if init is not None:
+            await init.run("shutdown")
     finally:
+        if later is not None:
+            later.cancel()
+        if init is not None:
+            await init.close()
         await jar.stop(GRACE_SECONDS)
+
+
+def _init_scripts(options: Options, jar: Jar) -> InitScripts | None:
+    if options.init is None:
+        return None
+    from cloudjar.gateway.init_scripts import InitScripts
+
+    jar.init = InitScripts(options.init, dict(options.environment), jar.log)
+    return jar.init
+
+
+async def _after_ready(jar: Jar) -> None:
+    """What nobody needs to wait for."""
+    await jar.endpoints.reopen()
+    if jar.init is not None:
+        await jar.init.run("ready")
 
 
 def _cannot_listen(options: Options, problem: OSError) -> CannotStart:
@@ -116,8 +148,3 @@ def _cannot_listen(options: Options, problem: OSError) -> CannotStart:
     if problem.errno == errno.EACCES:
         return CannotStart(f"The system does not let you listen on {where}. Choose a port above 1023 with --port.")
     return CannotStart(f"Cannot listen on {where}: {problem.strerror or problem}.")
-
-
-def note_line(note: dict[str, object]) -> str:
-    """A note as one line, for the process that waits."""
-    return json.dumps(note) + "\n"

@@ -59,8 +59,11 @@ class Endpoints:
         """Opens the endpoints that worlds had when the jar last ran, and the worlds with them: their timers go on."""
         for name in self._worlds.names():
             if name != DEFAULT and self._worlds.info(name).port and name not in self._servers:
-                self._worlds.open(name)
-                await self.open(name)
+                try:
+                    self._worlds.open(name)
+                    await self.open(name)
+                except Exception as problem:  # the rim: one broken world must not keep the others away
+                    self._log.error("world %s cannot be opened", name, exc_info=problem)
 
     async def close(self, name: str, grace_seconds: float) -> None:
         """Takes a world's endpoint away, when the requests in work are done."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from cloudjar.gateway.jar import Jar
 from cloudjar.kernel import keys
 from cloudjar.kernel.worlds import DEFAULT
-from cloudjar.wire.http import BufferedBody, Request, Response
+from cloudjar.wire.http import BufferedBody, FileBody, Request, Response
 
 T = TypeVar("T")
 
@@ -240,7 +240,7 @@ class _Headers(dict[str, str]):
 class RawBody:
     """A response's body as urllib3 presents one: `read`, `stream`, iteration."""
 
-    def __init__(self, local: LocalJar, body: bytes | AsyncIterator[bytes]) -> None:
+    def __init__(self, local: LocalJar, body: bytes | AsyncIterator[bytes] | FileBody) -> None:
         self._local = local
         self._pieces = None if isinstance(body, bytes) else aiter(body)
         self._buffer = body if isinstance(body, bytes) else b""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from cloudjar import __version__
-from cloudjar.gateway.own_http import Ask, Handler, Refusal, answer, check_asker, read_body, read_query, refused
+from cloudjar.gateway import localstack, own_clock, own_looks, own_worlds
+from cloudjar.gateway.own_http import Ask, Handler, Refusal, check_asker, read_body, read_query, refused
 from cloudjar.kernel.world import World
 from cloudjar.kernel.worlds import WorldProblem
 from cloudjar.wire.hosts import parse_host
@@ -19,11 +19,48 @@ PREFIXES = ("/_cloudjar", "/_localstack", "/_aws")
 """No bucket's name can start so."""
 
 
-def health(ask: Ask) -> Response:
-    return answer({"status": "ok", "version": __version__, "world": ask.world.name})
+ROUTES: dict[tuple[str, str], Handler] = {
+    ("GET", "/_cloudjar/health"): own_looks.health,
+    ("GET", "/_cloudjar/info"): own_looks.info,
+    ("GET", "/_cloudjar/worlds"): own_worlds.show,
+    ("POST", "/_cloudjar/worlds"): own_worlds.fork,
+    ("POST", "/_cloudjar/worlds/fork"): own_worlds.fork,
+    ("POST", "/_cloudjar/worlds/save"): own_worlds.save,
+    ("POST", "/_cloudjar/worlds/restore"): own_worlds.restore,
+    ("POST", "/_cloudjar/worlds/reset"): own_worlds.reset,
+    ("POST", "/_cloudjar/worlds/drop"): own_worlds.drop,
+    ("GET", "/_cloudjar/worlds/export"): own_worlds.export,
+    ("POST", "/_cloudjar/worlds/import"): own_worlds.import_,
+    ("GET", "/_cloudjar/clock"): own_clock.show,
+    ("POST", "/_cloudjar/clock/freeze"): own_clock.freeze,
+    ("POST", "/_cloudjar/clock/resume"): own_clock.resume,
+    ("POST", "/_cloudjar/clock/set"): own_clock.set_,
+    ("POST", "/_cloudjar/clock/advance"): own_clock.advance,
+    ("POST", "/_cloudjar/clock/rate"): own_clock.rate,
+    ("POST", "/_cloudjar/clock/autojump"): own_clock.autojump,
+    ("POST", "/_cloudjar/clock/hold"): own_clock.hold,
+    ("POST", "/_cloudjar/clock/release"): own_clock.release,
+    ("GET", "/_cloudjar/timers"): own_looks.timers,
+    ("GET", "/_cloudjar/events"): own_looks.events,
+    ("GET", "/_cloudjar/calls"): own_looks.calls,
+    ("GET", "/_cloudjar/coverage"): own_looks.coverage,
+    ("GET", "/_cloudjar/ca.pem"): own_looks.ca,
+    ("GET", "/_cloudjar/ca-bundle.pem"): own_looks.ca_bundle,
+    ("GET", "/_localstack/health"): localstack.health,
+    ("POST", "/_localstack/health"): localstack.act,
+    ("GET", "/_localstack/info"): localstack.info,
+    ("GET", "/_localstack/init"): localstack.init,
+    ("GET", "/_localstack/init/boot"): localstack.init,
+    ("GET", "/_localstack/init/start"): localstack.init,
+    ("GET", "/_localstack/init/ready"): localstack.init,
+    ("GET", "/_localstack/init/shutdown"): localstack.init,
+    ("POST", "/_localstack/state/save"): localstack.save,
+    ("POST", "/_localstack/state/load"): localstack.load,
+    ("POST", "/_localstack/state/reset"): localstack.reset,
+}
 
-
-ROUTES: dict[tuple[str, str], Handler] = {("GET", "/_cloudjar/health"): health}
+STREAMED = frozenset({"/_cloudjar/worlds/import"})
+"""Paths whose body is not JSON; the handler reads it."""
 
 
 def claims(request: Request) -> bool:
@@ -59,7 +96,7 @@ async def _answer(jar: Jar, world: World, request: Request) -> Response:
     if "world" in query:
         world = jar.worlds.existing(query["world"])
     ask = Ask(jar, world, request, query)
-    if method != "GET":
+    if method != "GET" and path not in STREAMED:
         ask.body = await read_body(request)
     found = handler(ask)
     return await found if inspect.isawaitable(found) else found
@@ -71,5 +108,10 @@ def _unknown(method: str, path: str) -> Refusal:
         return Refusal(405, "MethodNotAllowed", f"{path} takes {' and '.join(allowed)}, not {method}.", {"allow": ", ".join(allowed)})
     if path.startswith("/_aws"):
         return Refusal(501, "NotImplemented", f"cloudjar does not have {path}.")
-    known = ", ".join(sorted({each for _, each in ROUTES if each.startswith(path.split("/")[1] and "/" + path.split("/")[1])}))
+    if path.startswith("/_localstack/state/"):
+        return Refusal(
+            501, "NotImplemented", "cloudjar saves, loads and resets a whole world, not single services: /_localstack/state/reset."
+        )
+    start = "/_localstack" if path.startswith("/_localstack") else "/_cloudjar"
+    known = ", ".join(sorted({each for _, each in ROUTES if each.startswith(start)}))
     return Refusal(404, "NotFound", f"There is no {path}. There are: {known}.")

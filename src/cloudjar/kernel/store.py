@@ -27,6 +27,10 @@ class StoreFull(Exception):
     """The transaction wrote more than the map had room for. It was aborted, the map has grown: run it again."""
 
 
+class StoreUnreadable(Exception):
+    """The file is not a store, or is broken."""
+
+
 class Transaction:
     """One write transaction: sees its own writes; all or nothing. Obtained from `Store.transaction`."""
 
@@ -167,7 +171,7 @@ class Store:
     """One LMDB environment. `transaction()` is the only way in."""
 
     def __init__(self, directory: Path, *, flush_each_commit: bool = False) -> None:
-        """Opens or creates the store in `directory` (data.mdb, lock.mdb)."""
+        """Opens or creates the store in `directory` (data.mdb, lock.mdb). Raises StoreUnreadable."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         file = directory / "data.mdb"
@@ -176,9 +180,11 @@ class Store:
         while self._map_bytes < 2 * used + HEADROOM_BYTES:
             self._map_bytes *= 2
         # Commits go through the page cache, so they survive the process; `flush` makes them survive the machine.
-        self._env = lmdb.open(
-            str(directory), map_size=self._map_bytes, sync=flush_each_commit, metasync=flush_each_commit, max_readers=16, max_spare_txns=4
-        )
+        sync = flush_each_commit
+        try:
+            self._env = lmdb.open(str(directory), map_size=self._map_bytes, sync=sync, metasync=sync, max_readers=16, max_spare_txns=4)
+        except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as problem:
+            raise StoreUnreadable(f"{file.name} is not a store: {problem}") from problem
         self._page_bytes: int = self._env.stat()["psize"]
         self._written = 0
         self._open: Transaction | None = None

@@ -13,8 +13,9 @@ import msgspec
 from cloudjar.kernel import keys
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.host import Host
+from cloudjar.kernel.ids import secret_bytes
 from cloudjar.kernel.records import BLOBS_PREFIX
-from cloudjar.kernel.store import Store
+from cloudjar.kernel.store import Store, StoreUnreadable
 from cloudjar.kernel.world import World
 
 DEFAULT = "default"
@@ -46,6 +47,7 @@ class Worlds:
         self._flush_each_commit = flush_each_commit
         self._seed = seed
         self.open_worlds: dict[str, World] = {}
+        shutil.rmtree(directory / "scratch", ignore_errors=True)
         (directory / "worlds").mkdir(parents=True, exist_ok=True)
         (directory / "snapshots").mkdir(exist_ok=True)
 
@@ -142,16 +144,24 @@ class Worlds:
 
     def export(self, name: str, file: Path) -> None:
         """Writes a world, with its blobs, into one tar file."""
+        self.pack(self.copy_out(name), file)
+
+    def copy_out(self, name: str) -> Path:
+        """A copy of a world's present state, for `pack`, in the scratch folder."""
         world = self.existing(name)
-        copy = file.with_name(file.name + ".world")
+        copy = self.scratch() / secret_bytes(8).hex()
+        world.store.copy(copy)
+        return copy
+
+    def pack(self, copy: Path, file: Path) -> None:
+        """Writes a copy, with its blobs, into one tar file, and removes the copy. May run in another thread."""
         partial = file.with_name(file.name + ".part")
         try:
-            world.store.copy(copy, compact=True)
+            held = self._held_in("", copy)
             with tarfile.open(partial, "w") as tar:
                 tar.add(copy / "data.mdb", "data.mdb")
-                for blob_id in sorted(set(_held(world.store))):
-                    path = self.blobs.directory / blob_id[:2] / blob_id
-                    tar.add(path, f"blobs/{blob_id}")
+                for blob_id in sorted(held):
+                    tar.add(self.blobs.directory / blob_id[:2] / blob_id, f"blobs/{blob_id}")
             partial.rename(file)
         finally:
             shutil.rmtree(copy, ignore_errors=True)
@@ -159,39 +169,65 @@ class Worlds:
 
     def import_(self, file: Path, name: str) -> World:
         """Makes a world from an exported file, under a new name."""
-        target = self._new_folder(name)
-        made = False
+        self.check_new(name)
+        return self.adopt(self.unpack(file), name)
+
+    def unpack(self, file: Path) -> Path:
+        """The state in an exported file, in the scratch folder, for `adopt`; its blobs are stored. May run in another thread."""
+        folder = self.scratch() / secret_bytes(8).hex()
+        folder.mkdir()
         try:
             with tarfile.open(file) as tar:
                 for member in tar:
-                    if not member.isreg():
-                        raise WorldProblem(f"{file} is not an exported world: it holds {member.name!r}, which is not a plain file.")
-                    stream = tar.extractfile(member)
-                    assert stream is not None
-                    if member.name == "data.mdb":
-                        target.mkdir(parents=True)
-                        with open(target / "data.mdb", "wb") as out:
-                            shutil.copyfileobj(stream, out)
-                        made = True
-                    elif re.fullmatch(r"blobs/[0-9a-f]{32}", member.name):
-                        blob_id = member.name.removeprefix("blobs/")
-                        if not (self.blobs.directory / blob_id[:2] / blob_id).exists():
-                            incoming = self.blobs.incoming / blob_id
-                            with open(incoming, "wb") as out:
-                                shutil.copyfileobj(stream, out)
-                            self.blobs.adopt(incoming, blob_id)
-                    else:
-                        raise WorldProblem(f"{file} is not an exported world: it holds {member.name!r}.")
-            if not made:
-                raise WorldProblem(f"{file} is not an exported world: it holds no data.mdb.")
-            self.keep_info(WorldInfo(name))
-            return self.open(name)
-        except tarfile.TarError as problem:
-            shutil.rmtree(target, ignore_errors=True)
-            raise WorldProblem(f"{file} is not an exported world: {problem}") from problem
+                    self._unpack_member(tar, member, folder)
+            if not (folder / "data.mdb").exists():
+                raise WorldProblem("This is not an exported world: it holds no data.mdb.")
+        except (tarfile.TarError, EOFError) as problem:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise WorldProblem(f"This is not an exported world: {problem}.") from problem
         except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
+        return folder
+
+    def adopt(self, folder: Path, name: str) -> World:
+        """Makes an unpacked state a world."""
+        try:
+            target = self._new_folder(name)
+            # A file that is no store is refused while it is nobody's yet.
+            Store(folder).close()
+            folder.rename(target)
+        except StoreUnreadable as problem:
+            raise WorldProblem(f"This is not an exported world: {problem}.") from problem
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.keep_info(WorldInfo(name))
+        return self.open(name)
+
+    def _unpack_member(self, tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+        stream = tar.extractfile(member) if member.isreg() else None
+        if stream is None or not re.fullmatch(r"data\.mdb|blobs/[0-9a-f]{32}", member.name):
+            raise WorldProblem(f"This is not an exported world: it holds {member.name!r}.")
+        if member.name == "data.mdb":
+            with open(folder / "data.mdb", "wb") as out:
+                shutil.copyfileobj(stream, out)
+            return
+        blob_id = member.name.removeprefix("blobs/")
+        if not (self.blobs.directory / blob_id[:2] / blob_id).exists():
+            incoming = self.blobs.incoming / blob_id
+            with open(incoming, "wb") as out:
+                shutil.copyfileobj(stream, out)
+            self.blobs.adopt(incoming, blob_id)
+
+    def scratch(self) -> Path:
+        """A folder for files that only last as long as one piece of work; it is emptied at the next start."""
+        folder = self.directory / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def check_new(self, name: str) -> None:
+        """WorldProblem unless a world of that name can be made."""
+        self._new_folder(name)
 
     def sweep_blobs(self, older_than: float) -> int:
         """Removes blob files that no world and no snapshot holds; says how many."""

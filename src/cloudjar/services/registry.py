@@ -54,6 +54,10 @@ class Services:
         """The services that cloudjar has, loaded or not."""
         return tuple(sorted(entry.name.rstrip("_").replace("_", "-") for entry in HERE.iterdir() if (entry / "__init__.py").exists()))
 
+    def is_loaded(self, name: str) -> bool:
+        """Whether the service has been called since the start."""
+        return name in self._loaded
+
     def service(self, name: str) -> Service | None:
         """The service of that name, or None if cloudjar has no such service."""
         found = self._loaded.get(name)
