@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import select
 import socket
 import threading
 from typing import Any
@@ -45,6 +46,20 @@ def test_a_request_that_never_ends_is_given_up(serve: Any) -> None:
     answer = client.ask(b"GET / HTTP/1.1\r\nHost: h\r\nX-Slow")
     assert answer.status == 408
     assert client.is_closed()
+
+
+def test_a_byte_now_and_then_buys_no_time(serve: Any) -> None:
+    served = serve(request_ticks=5, tick_seconds=0.02)
+    client = served.connect()
+    client.send(b"GET / HTTP/1.1\r\nX: ")
+    for _ in range(50):
+        client.send(b"a")
+        tick = served.server.ticks
+        served.wait_until(lambda tick=tick: served.server.ticks > tick)
+        if select.select([client.socket], [], [], 0)[0]:
+            break
+    client.socket.shutdown(socket.SHUT_WR)
+    assert client.answer().status == 408
 
 
 def test_a_small_body_that_never_comes_is_given_up(serve: Any) -> None:
