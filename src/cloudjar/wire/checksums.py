@@ -12,7 +12,7 @@ Bytes = bytes | bytearray | memoryview
 CRC_NAMES = {"CRC32C": ("CRC32C", 4), "CRC64NVME": ("CRC64-NVME", 8)}
 """Algorithm -> its name in anycrc's catalogue and its length in bytes."""
 
-ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "MD5")
+ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5")
 
 
 class Hasher(Protocol):
@@ -46,7 +46,7 @@ class Crc:
 
 
 def new(algorithm: str) -> Hasher:
-    """A fresh hasher for "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256" or "MD5"; KeyError for any other."""
+    """A fresh hasher for "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512" or "MD5"; KeyError for any other."""
     if algorithm == "CRC32":
         return Crc(crc32, 4)
     if algorithm in CRC_NAMES:

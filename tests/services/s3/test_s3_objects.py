@@ -201,7 +201,7 @@ def test_missing_keys_and_buckets_have_their_own_errors(s3, bucket, aws_error):
         s3.get_object(Bucket="nowhere", Key="k")
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5"])
 def test_a_checksum_is_verified_kept_and_given_back(s3, bucket, aws_error, algorithm):
     from cloudjar.wire import checksums
 

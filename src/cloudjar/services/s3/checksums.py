@@ -17,10 +17,12 @@ ALGORITHMS = {
     "CRC64NVME": "ChecksumCRC64NVME",
     "SHA1": "ChecksumSHA1",
     "SHA256": "ChecksumSHA256",
+    "SHA512": "ChecksumSHA512",
+    "MD5": "ChecksumMD5",
 }
 """Algorithm -> the member that carries its value."""
 
-REFUSED = ("SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
+REFUSED = ("XXHASH64", "XXHASH3", "XXHASH128")
 
 DEFAULT = "CRC64NVME"
 """What S3 works out for an upload that came without a checksum."""

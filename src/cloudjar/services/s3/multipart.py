@@ -18,7 +18,7 @@ from cloudjar.services.s3.metadata import SSE, read_metadata
 from cloudjar.services.s3.objects import Extent, blob_ids
 
 _FULL_ONLY = frozenset(("CRC64NVME",))
-_COMPOSITE_ONLY = frozenset(("SHA1", "SHA256"))
+_COMPOSITE_ONLY = frozenset(("SHA1", "SHA256", "SHA512", "MD5"))
 
 
 @record("s3.upload", key=("bucket", "key", "initiated", "upload_id"), scope="world", indexes={"id": "upload_id"})
