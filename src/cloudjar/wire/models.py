@@ -190,12 +190,14 @@ class OperationModel:
     @cached_property
     def errors(self) -> Mapping[str, Shape]:
         """The exceptions that the operation declares, by wire code and by shape name."""
-        found = {}
+        found: dict[str, Shape] = {}
+        named: dict[str, Shape] = {}
         for ref in self.error_refs:
             shape = self.service.shape(ref.shape)
             shape.error = shape.error or ref.error
-            found[error_code(shape)] = found[shape.name] = shape
-        return found
+            found.setdefault(error_code(shape), shape)
+            named[shape.name] = shape
+        return found | named
 
     @cached_property
     def streaming_input(self) -> str | None:
@@ -347,13 +349,15 @@ class ServiceModel:
     def _error_names(self) -> Mapping[str, str]:
         # `"exception":true` is how every exception is written; looking for it in the bytes spares decoding thousands of shapes.
         found: dict[str, str] = {}
+        named: dict[str, str] = {}
         for name, raw in self._raw_shapes.items():
             if b'"exception":' in bytes(raw):
                 shape = self.shape(name)
                 if shape.exception:
                     found.setdefault(error_code(shape), name)
-                    found.setdefault(name, name)
-        return found
+                    named[name] = name
+        # Where several shapes share a code, the one of that name is meant.
+        return found | named
 
 
 class Decoders:

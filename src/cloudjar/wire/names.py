@@ -11,6 +11,7 @@ COMPOUNDS = (
     ("HITs", "Hits"),
     ("PartiQL", "Partiql"),
     ("OAuth2", "Oauth2"),
+    ("OTel", "Otel"),
     ("WhatsApp", "Whatsapp"),
 )
 
