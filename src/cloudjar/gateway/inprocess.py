@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import uvloop
+
 from cloudjar.gateway.jar import Jar
 from cloudjar.kernel import keys
 from cloudjar.kernel.worlds import DEFAULT
@@ -24,7 +26,7 @@ class LocalJar:
 
     def __init__(self, directory: Path | None = None, **options: Any) -> None:
         """`directory` None means ephemeral; options are Jar's."""
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="cloudjar", daemon=True)
         self._thread.start()
 

@@ -65,8 +65,8 @@ class Connection(asyncio.Protocol):
     # The transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are not instances of asyncio's class.
+        self._transport = cast(asyncio.Transport, transport)
         self._socket.connections.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
