@@ -10,10 +10,17 @@ COMPOUNDS = (
     ("StorediSCSI", "StoredIscsi"),
     ("HITs", "Hits"),
     ("PartiQL", "Partiql"),
-    ("OAuth2", "Oauth2"),
     ("OTel", "Otel"),
     ("WhatsApp", "Whatsapp"),
 )
+
+# The same for names whose word is split in others: CreateOAuth2TokenWithTokenExchange is create_o_auth2_token_with_token_exchange.
+IRREGULAR = {
+    "CreateOAuth2Token": "create_oauth2_token",
+    "CreateOAuth2TokenWithIAM": "create_oauth2_token_with_iam",
+    "IntrospectOAuth2TokenWithIAM": "introspect_oauth2_token_with_iam",
+    "RevokeOAuth2TokenWithIAM": "revoke_oauth2_token_with_iam",
+}
 
 PLURAL_ACRONYM = re.compile(r"[A-Z]{2,}s$")
 WORD_START = re.compile(r"(.)([A-Z][a-z]+)")
@@ -24,6 +31,8 @@ def snake(name: str) -> str:
     """The Python spelling of an AWS name: "CreateDBInstance" -> "create_db_instance"; the same as botocore's xform_name."""
     if "_" in name:
         return name
+    if name in IRREGULAR:
+        return IRREGULAR[name]
     for compound, word in COMPOUNDS:
         if compound in name:
             name = name.replace(compound, word)
