@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 
@@ -15,19 +13,3 @@ def iam(world):
 @pytest.fixture
 def sts(world):
     return world.client("sts")
-
-
-def policy(action="s3:*", resource="*", effect="Allow"):
-    """An identity policy of one statement."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": action, "Resource": resource}]})
-
-
-def trust(principal, action="sts:AssumeRole", **condition):
-    """A trust policy of one statement."""
-    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
-    if condition:
-        statement["Condition"] = condition
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-LAMBDA = trust({"Service": "lambda.amazonaws.com"})
