@@ -1,6 +1,8 @@
 """`python -m cloudjar` is the `cloudjar` command."""
 
+import sys
+
 from cloudjar.cli.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

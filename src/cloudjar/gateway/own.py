@@ -44,6 +44,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/_cloudjar/events"): own_looks.events,
     ("GET", "/_cloudjar/calls"): own_looks.calls,
     ("GET", "/_cloudjar/coverage"): own_looks.coverage,
+    ("GET", "/_cloudjar/ca"): own_looks.ca_files,
     ("GET", "/_cloudjar/ca.pem"): own_looks.ca,
     ("GET", "/_cloudjar/ca-bundle.pem"): own_looks.ca_bundle,
     ("GET", "/_localstack/health"): localstack.health,

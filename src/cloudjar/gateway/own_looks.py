@@ -89,6 +89,13 @@ def coverage(ask: Ask) -> Response:
     return answer(found)
 
 
+async def ca_files(ask: Ask) -> Response:
+    """Where the CA is, for clients on this machine."""
+    bundle = await ask.jar.offload(ask.jar.authority.bundle)
+    certificate = await ask.jar.offload(ask.jar.authority.certificate)
+    return answer({"certificate": str(certificate.absolute()), "bundle": str(bundle.absolute())})
+
+
 async def ca(ask: Ask) -> Response:
     path = await ask.jar.offload(ask.jar.authority.certificate)
     return Response(200, {"content-type": "application/x-pem-file"}, FileBody.open(path))
