@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from argparse import Namespace
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from cloudjar.cli import client, show
 from cloudjar.cli.problem import FAILED, NOT_RUNNING, Problem
 from cloudjar.cli.up import home_directory
 from cloudjar.gateway.home import Home
+from cloudjar.kernel.clock import monotonic_seconds, pause
 
 POLL_SECONDS = 0.02
 
@@ -87,20 +87,20 @@ def logs(args: Namespace, environ: Mapping[str, str]) -> int:
 
 def _ready_note(home: Home, timeout: float) -> dict[str, object] | None:
     """The note of the jar that runs; of one that is just starting, when it is ready."""
-    end = time.monotonic() + timeout
+    end = monotonic_seconds() + timeout
     while (note := home.note()) is None and home.taken():
-        if time.monotonic() > end:
+        if monotonic_seconds() > end:
             raise Problem(f"A jar in {home.directory} neither answers nor ends. Its log: {home.log}")
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)
     return note
 
 
 def _wait_for_end(home: Home, timeout: float) -> bool:
-    end = time.monotonic() + timeout
+    end = monotonic_seconds() + timeout
     while home.taken():
-        if time.monotonic() > end:
+        if monotonic_seconds() > end:
             return False
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)
     return True
 
 
@@ -110,7 +110,7 @@ def _following(file: TextIO) -> Iterator[str]:
         if line:
             yield line
         else:
-            time.sleep(POLL_SECONDS * 10)
+            pause(POLL_SECONDS * 10)
 
 
 def _print_line(line: str, as_json: bool) -> None:

@@ -21,6 +21,11 @@ def monotonic_seconds() -> float:
     return time.monotonic()
 
 
+def pause(seconds: float) -> None:
+    """Does nothing for a while: for commands that poll, never on an event loop."""
+    time.sleep(seconds)
+
+
 def cpu_seconds() -> float:
     """Seconds of CPU that this process has used."""
     return time.process_time()
