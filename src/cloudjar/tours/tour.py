@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +95,32 @@ class Tour:
 
     def try_aws(self, *arguments: str, shown: bool = True) -> Answer:
         """Runs the stock AWS CLI, which may fail."""
-        path = os.pathsep.join((str(Path(sys.executable).parent), self._environment.get("PATH", os.defpath)))
-        program = shutil.which("aws", path=path)
-        if program is None:
+        program, version = self._cli
+        # AWS_ENDPOINT_URL came with 1.29 and 2.13; Debian 12 has 2.9.
+        endpoint = () if version >= ((2, 13) if version[0] == 2 else (1, 29)) else ("--endpoint-url", self.endpoint)
+        return self._run([program, *endpoint, *arguments], shown=f"aws {shlex.join(arguments)}" if shown else "")
+
+    @property
+    def cli_major(self) -> int:
+        """The major version of the AWS CLI: 1 or 2."""
+        return self._cli[1][0]
+
+    @cached_property
+    def _cli(self) -> tuple[str, tuple[int, int]]:
+        """The AWS CLI to use, and its version: the newest there is, for only version 2 has `logs tail`."""
+        places = (*self._environment.get("PATH", os.defpath).split(os.pathsep), str(Path(sys.executable).parent))
+        found: dict[tuple[int, int], str] = {}
+        for place in dict.fromkeys(places):
+            program = shutil.which("aws", path=place)
+            if program is not None:
+                answer = self._run([program, "--version"], shown="")
+                version = re.match(r"aws-cli/(\d+)\.(\d+)", answer.out or answer.error)
+                if version:
+                    found.setdefault((int(version[1]), int(version[2])), program)
+        if not found:
             raise TourFailed("The AWS CLI is not installed. Install it with: pip install awscli")
-        return self._run([program, *arguments], shown=f"aws {shlex.join(arguments)}" if shown else "")
+        newest = max(found)
+        return found[newest], newest
 
     def _run(self, argv: list[str], *, shown: str) -> Answer:
         if shown:
