@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -163,6 +164,8 @@ def _foreground(choices: dict[str, Any], debug: bool, *, as_json: bool) -> int:
 
 
 def _run(choices: dict[str, Any], debug: bool, tell: Any) -> int:
+    # Nothing that a start makes is garbage: to look for it then, and ever again, is time lost.
+    gc.disable()
     import logging
 
     from cloudjar.gateway.daemon import CannotStart, Options, run
@@ -170,8 +173,14 @@ def _run(choices: dict[str, Any], debug: bool, tell: Any) -> int:
 
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     options: Options = Options(**choices)
+
+    def ready(note: dict[str, object]) -> None:
+        tell(note)
+        gc.freeze()
+        gc.enable()
+
     try:
-        run(options, logging.getLogger("cloudjar"), tell)
+        run(options, logging.getLogger("cloudjar"), ready)
     except HomeTaken as problem:
         raise Problem(str(problem), HOME_TAKEN, "HomeTaken") from problem
     except CannotStart as problem:

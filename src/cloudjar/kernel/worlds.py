@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +17,9 @@ from cloudjar.kernel.ids import secret_bytes
 from cloudjar.kernel.records import BLOBS_PREFIX
 from cloudjar.kernel.store import Store, StoreUnreadable
 from cloudjar.kernel.world import World
+
+if TYPE_CHECKING:
+    import tarfile
 
 DEFAULT = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -155,6 +158,8 @@ class Worlds:
 
     def pack(self, copy: Path, file: Path) -> None:
         """Writes a copy, with its blobs, into one tar file, and removes the copy. May run in another thread."""
+        import tarfile
+
         partial = file.with_name(file.name + ".part")
         try:
             held = self._held_in("", copy)
@@ -174,6 +179,8 @@ class Worlds:
 
     def unpack(self, file: Path) -> Path:
         """The state in an exported file, in the scratch folder, for `adopt`; its blobs are stored. May run in another thread."""
+        import tarfile
+
         folder = self.scratch() / secret_bytes(8).hex()
         folder.mkdir()
         try:
