@@ -115,14 +115,15 @@ def needs(lab: Laboratory, limit: str) -> None:
         pytest.skip(f"{probe.driver} does not enforce {limit} here: {probe.why}")
 
 
-def processes_with(marker: str) -> list[int]:
-    """The living processes with a text in their command line."""
+def processes_with(marker: str, name: str = "") -> list[int]:
+    """The living processes with a text in their command line, and a certain program if `name` says which."""
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
+    for pid in os.listdir("/proc"):
+        if pid.isdigit() and int(pid) != os.getpid():
             with contextlib.suppress(OSError):
-                if marker.encode() in Path("/proc", name, "cmdline").read_bytes():
-                    found.append(int(name))
+                process = Path("/proc", pid)
+                if marker.encode() in (process / "cmdline").read_bytes() and (process / "comm").read_text().startswith(name):
+                    found.append(int(pid))
     return found
 
 

@@ -269,7 +269,7 @@ def test_a_cancelled_exec_leaves_no_process(lab: Laboratory) -> None:
     async def story() -> None:
         started = await lab.start("/bin/sleep", "1000")
         beside = asyncio.ensure_future(lab.driver.exec(started.id, ["/bin/sleep", marker]))
-        while not processes_with(marker):
+        while not processes_with(f"sleep\0{marker}", "sleep"):
             await asyncio.sleep(0)
         beside.cancel()
         while processes_with(marker):

@@ -75,6 +75,9 @@ class Runs:
         """Whether it ended before the program ran."""
         return False
 
+    async def _wait_for_program(self, run: Run) -> None:
+        """Until the launcher has made way for the program, or all is over."""
+
     def _signal_program(self, run: Run, number: int) -> None:
         raise NotImplementedError
 
@@ -111,6 +114,7 @@ class Runs:
     async def stop(self, id: str, grace_seconds: float) -> ExitStatus:
         """SIGTERM, and SIGKILL after the grace; see Driver.stop."""
         run = self._find(id)
+        await self._wait_for_program(run)
         self._signal_program(run, signal.SIGTERM)
         done, _ = await asyncio.wait([run.ended], timeout=grace_seconds)
         return run.ended.result() if done else await self.kill_run(run)

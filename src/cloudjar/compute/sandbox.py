@@ -109,20 +109,31 @@ class Sandbox(Runs):
         """bwrap's own failures exit with 1, and it tells an exit code only of a program that it ran."""
         return code == 1 and not run.ran
 
+    def _children(self, run: Run) -> list[int]:
+        """The children of the sandbox's init; the first one is the program."""
+        try:
+            return [int(pid) for pid in Path(f"/proc/{run.init_pid}/task/{run.init_pid}/children").read_text().split()]
+        except OSError:
+            return []
+
+    async def _wait_for_program(self, run: Run) -> None:
+        """bwrap's init has a child once all is mounted; nothing else tells us so."""
+        while not run.ended.done() and not self._children(run):
+            await asyncio.sleep(0.001)
+
     def _signal_program(self, run: Run, number: int) -> None:
         """To the program alone, as `docker stop` does. From outside, a namespace's init gets no signal but SIGKILL."""
-        try:
-            children = Path(f"/proc/{run.init_pid}/task/{run.init_pid}/children").read_text().split()
-            fd = os.pidfd_open(int(children[0]))
-        except (OSError, IndexError):
-            self._kill(run)
-            return
-        try:
-            signal.pidfd_send_signal(fd, number)
-        except ProcessLookupError:
-            pass
-        finally:
-            os.close(fd)
+        for pid in self._children(run)[:1]:
+            try:
+                fd = os.pidfd_open(pid)
+            except OSError:
+                return
+            try:
+                signal.pidfd_send_signal(fd, number)
+            except ProcessLookupError:
+                pass
+            finally:
+                os.close(fd)
 
     def _kill(self, run: Run) -> None:
         """The end of a namespace's init is the end of all in it."""
@@ -169,6 +180,7 @@ class Sandbox(Runs):
         run = self._find(id)
         if self._nsenter is None:
             raise Unsupported("nsenter (util-linux) is not installed")
+        await self._wait_for_program(run)
         spec = run.spec
         both = {**spec.env, **(env or {})}
         command = [self._nsenter, f"--target={run.init_pid}", "--mount", "--uts", "--ipc", "--pid", "--root"]

@@ -81,7 +81,17 @@ class Spawner:
         }
         # Duplicates, so that the caller may close its own before a full socket has taken them.
         self._send(("start", self._numbers, message, len(descriptors)), [os.dup(fd) for fd in descriptors])
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                # Cancelled between the guard's answer and our hearing it.
+                self._abandon(future.result(), program.keep)
+            raise
+
+    def _abandon(self, pid: int, kept: bool) -> None:
+        """End what nobody waits for, and so nobody else would ever end."""
+        self.signal(pid, guard.KILL_TREE if kept else signal.SIGKILL)
 
     def seat(self, key: int, files: Sequence[str]) -> None:
         """Have a child enter cgroups now, so that a later `start` with `Program.seat=key` need not wait for it."""
@@ -172,8 +182,7 @@ class Spawner:
                 future, on_end, kept = self._starting.pop(number)
                 self._running[pid] = on_end
                 if future.cancelled():
-                    # Nobody waits for it, and so nobody would ever end it.
-                    self.signal(pid, guard.KILL_TREE if kept else signal.SIGKILL)
+                    self._abandon(pid, kept)
                 else:
                     future.set_result(pid)
             elif verb == "exit":

@@ -53,8 +53,8 @@ def unpack(archive: IO[bytes], directory: Path, *, max_bytes: int = LAMBDA_UNPAC
     Permissions are those of the archive without set-user-id and the like; what names none (an archive made on Windows)
     gets 0644, and directories 0755. Symbolic links are kept if they lead to somewhere inside. Times are all
     1980-01-01, so that the same archive gives the same tree. Sizes that the archive declares are not believed: what
-    comes out is counted, which is why no ratio needs a limit. Raises BadArchive, ArchiveTooLarge; what was written
-    until then stays.
+    comes out is counted, which is why no ratio needs a limit. Raises BadArchive, ArchiveTooLarge; the files that
+    were written until then stay, but no link does.
     """
     import zipfile
 
@@ -199,6 +199,8 @@ def _write(opened: Any, entries: list[_Entry], directory: Path, max_bytes: int) 
     for entry, _ in links:
         real = os.path.realpath(os.path.join(root, *entry.parts))
         if real != root and not real.startswith(root + "/"):
+            for link, _ in links:
+                directory.joinpath(*link.parts).unlink()
             raise BadArchive(f"a symbolic link that leads out: {entry.name!r}")
     for path, mode in reversed(directories):
         path.chmod(mode)
