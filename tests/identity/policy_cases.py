@@ -21,6 +21,7 @@ PRINCIPALS = [
     Principal("root", ACCOUNTS[0], "arn:aws:iam::111111111111:root", ACCOUNTS[0]),
     Principal("assumed-role", ACCOUNTS[0], SESSION, "AROAAAAAAAAAAAAAAAAAA:s1", role_arn=ROLE),
     Principal("federated-user", ACCOUNTS[0], FEDERATED, "111111111111:bob", role_arn=USER),
+    Principal("federated-user", ACCOUNTS[0], FEDERATED, "111111111111:bob", role_arn="arn:aws:iam::111111111111:root"),
     Principal("service", "", "lambda.amazonaws.com", "lambda.amazonaws.com"),
     Principal("anonymous", "", "*", "anonymous"),
 ]

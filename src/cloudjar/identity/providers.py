@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from cloudjar.kernel.records import Record, record
 
@@ -32,3 +33,13 @@ class SamlProvider(Record):
     issuer: str
     certificates: tuple[bytes, ...]
     """DER, of the keys that it signs with."""
+
+
+@record("identity.issuer_keys", key="url", scope="world")
+class IssuerKeys(Record):
+    """The public keys of a token issuer that lives in this world (a user pool, a cluster): nobody has to ask for them by HTTP."""
+
+    url: str
+    """The tokens' "iss", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_x"."""
+    jwks: dict[str, Any]
+    """A JSON Web Key Set (RFC 7517)."""

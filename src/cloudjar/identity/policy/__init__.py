@@ -3,12 +3,13 @@
 `parse` checks a document and `compile_policy` turns it into matchers; `decide` judges a request by a set of them.
 """
 
-from cloudjar.identity.policy.compile import CompiledPolicy, compile_policy
+from cloudjar.identity.policy.compile import CompiledPolicies, CompiledPolicy, compile_policy
 from cloudjar.identity.policy.evaluate import AuthzRequest, Decision, Named, PolicySet, decide
 from cloudjar.identity.policy.grammar import PolicyDocument, PolicyProblem, Statement, parse, policy_size
 
 __all__ = [
     "AuthzRequest",
+    "CompiledPolicies",
     "CompiledPolicy",
     "Decision",
     "Named",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cloudjar.identity.policy.conditions import ArnPattern, Test, compile_condition
 from cloudjar.identity.policy.glob import Context, Glob, glob
-from cloudjar.identity.policy.grammar import PolicyDocument, Principals, Statement
+from cloudjar.identity.policy.grammar import Kind, PolicyDocument, Principals, Statement, parse
 
 ActionTest = Callable[[str, str, str], bool]
 """(whole, service, name), in lower case."""
@@ -53,6 +53,25 @@ class CompiledPolicy:
 def compile_policy(document: PolicyDocument) -> CompiledPolicy:
     """The document's matchers. Costs about a hundred times a decision: keep it."""
     return CompiledPolicy(document)
+
+
+class CompiledPolicies:
+    """A bounded cache from documents to their matchers, owned by whoever judges. A document's text is its name."""
+
+    __slots__ = ("_found", "_limit")
+
+    def __init__(self, limit: int = 1024) -> None:
+        self._found: dict[tuple[str, Kind], CompiledPolicy] = {}
+        self._limit = limit
+
+    def get(self, text: str, kind: Kind) -> CompiledPolicy:
+        """The compiled document; PolicyProblem where it breaks the grammar."""
+        found = self._found.get((text, kind))
+        if found is None:
+            if len(self._found) >= self._limit:
+                self._found.pop(next(iter(self._found)))
+            found = self._found[(text, kind)] = CompiledPolicy(parse(text, kind))
+        return found
 
 
 def _actions(wanted: tuple[str, ...] | None, unwanted: tuple[str, ...] | None) -> ActionTest:

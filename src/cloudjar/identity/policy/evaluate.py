@@ -262,7 +262,8 @@ def _aws(value: str, principal: Principal) -> Grant:
         return Grant.NONE
     if value == principal.arn or (principal.user_id and value == principal.user_id):
         return Grant.DIRECT
-    if principal.role_arn and value == principal.role_arn:
+    # What the root user federated has no one behind it whom a policy could name but the account.
+    if principal.role_arn and value == principal.role_arn and not value.endswith(":root"):
         return Grant.ROLE
     if value == principal.account or (value.endswith(":root") and value.split(":")[4:] == [principal.account, "root"]):
         return Grant.DIRECT if principal.kind == "root" else Grant.ACCOUNT

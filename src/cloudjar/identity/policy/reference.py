@@ -131,7 +131,7 @@ def ways(kind: str, name: str, request: AuthzRequest) -> set[str]:
         return found
     if name in (who.arn, who.user_id):
         found.add("itself")
-    if who.role_arn and name == who.role_arn:
+    if who.role_arn and name == who.role_arn and not name.endswith(":root"):
         found.add("behind")
     if name in (who.account, f"arn:aws:iam::{who.account}:root"):
         found.add("account")
@@ -157,7 +157,7 @@ def denied_principal(statement: Document, request: AuthzRequest) -> bool:
         return True
     if ("AWS", "*") in pairs(statement["NotPrincipal"]) or who.kind in ("service", "anonymous"):
         return False
-    needed = {"itself", "account"} | ({"behind"} if who.role_arn else set())
+    needed = {"itself", "account"} | ({"behind"} if who.role_arn and not who.role_arn.endswith(":root") else set())
     return not needed <= named
 
 

@@ -77,6 +77,8 @@ def verify(
 
     `now` is wall time, in epoch seconds. `payload_hash` is the body's SHA-256 in hex; None while the body still streams:
     then the hash that the headers declare is what was signed (`declared_payload`), and the caller compares it at the end.
+    Signed chunks are the caller's to check as they come (`ChunkVerifier`). Whether the credentials are alive, the token is
+    theirs and the scope is the endpoint's (`check_scope`) is asked apart.
     `virtual_bucket` is the bucket in the host name, which Version 2 signs.
     """
     if credentials.form in ("v2-header", "v2-query"):
@@ -198,18 +200,20 @@ def _check_signed_headers(headers: Mapping[str, str], credentials: Credentials, 
 
 def declared_payload(request: Request) -> str:
     """x-amz-content-sha256 as declared, in the header or the query string; "" if it is not."""
-    declared = request.headers.get("x-amz-content-sha256", "")
-    if not declared and "X-Amz-Content-Sha256=" in request.query:
-        declared = request.query.partition("X-Amz-Content-Sha256=")[2].partition("&")[0]
-    return declared
+    return request.headers.get("x-amz-content-sha256", "") or _declared_in_query(request.query)
+
+
+def _declared_in_query(query: str) -> str:
+    return query.partition("X-Amz-Content-Sha256=")[2].partition("&")[0] if "X-Amz-Content-Sha256=" in query else ""
 
 
 def _payload(request: Request, credentials: Credentials, actual: str | None, raw: bool) -> str:
     declared = declared_payload(request)
     if raw:
-        if not declared or (credentials.form == "query" and "x-amz-content-sha256" not in credentials.signed_headers):
-            if credentials.form == "query":
-                return UNSIGNED
+        if credentials.form == "query" and "x-amz-content-sha256" not in credentials.signed_headers:
+            # The header is the sender's word only where it is signed; the query string always is.
+            declared = _declared_in_query(request.query) or UNSIGNED
+        if not declared:
             raise SignatureProblem("content-missing")
         if declared not in LITERALS and not (len(declared) == 64 and _HEX.issuperset(declared)):
             raise SignatureProblem("content-invalid", members={"ArgumentName": "x-amz-content-sha256", "ArgumentValue": declared})
