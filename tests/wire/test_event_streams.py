@@ -136,20 +136,17 @@ def test_a_flipped_byte_is_found_out(position: int) -> None:
 
 
 def test_events_in_a_request_are_read_whether_signed_or_not() -> None:
-    inner = frames.encode(Message({":event-type": "TextEvent", ":message-type": "event"}, b'{"text":"hello"}'))
+    inner = frames.encode(Message({":event-type": "TextEvent", ":message-type": "event"}, b'{"Text":"hello"}'))
     outer = frames.encode(Message({":date": datetime(2026, 1, 1, tzinfo=UTC), ":chunk-signature": b"s"}, inner))
     last = frames.encode(Message({":date": datetime(2026, 1, 1, tzinfo=UTC), ":chunk-signature": b"s"}))
-    assert read_polly(inner) == read_polly(outer + last) == [{"TextEvent": {"Text": "hello"}}] or read_polly(inner) == read_polly(
-        outer + last
-    )
+    assert read_polly(inner) == read_polly(outer + last) == [{"TextEvent": {"Text": "hello"}}]
 
 
 def read_polly(body: bytes) -> list[dict[str, Any]]:
     operation = CODEC.models.service("polly").operations["StartSpeechSynthesisStream"]
     path = operation.http.request_uri
-    call = CODEC.parse(
-        Route("polly", "rest-json", path=path), Request(operation.http.method, path, "", {}, BufferedBody(body)), BufferedBody(body)
-    )
+    request = Request(operation.http.method, path, "", {}, BufferedBody(body))
+    call = CODEC.parse(Route("polly", "rest-json", path=path), request, request.body)
 
     async def collect() -> list[dict[str, Any]]:
         return [event async for event in call.params[operation.input_stream or ""]]

@@ -79,10 +79,10 @@ def test_x_amz_target_says_service_and_operation_even_unsigned(models: Models) -
     assert (found.service, found.protocol, found.operation) == ("cognito-idp", "json", "InitiateAuth")
 
 
-def test_a_target_that_two_services_share_is_settled_by_the_host(models: Models) -> None:
-    headers = {"x-amz-target": "Timestream_20181101.Query", "authorization": signed("timestream")}
-    found = routed(models, "POST", "/", headers | {"host": "query.timestream.us-east-1.amazonaws.com"})
-    assert found.service in ("timestream-query", "timestream-write")
+@pytest.mark.parametrize(("operation", "service"), [("Query", "timestream-query"), ("CreateTable", "timestream-write")])
+def test_a_target_that_two_services_share_is_settled_by_the_operation(models: Models, operation: str, service: str) -> None:
+    headers = {"x-amz-target": f"Timestream_20181101.{operation}", "authorization": signed("timestream")}
+    assert routed(models, "POST", "/", headers).service == service
 
 
 def test_a_cbor_call_says_service_and_operation_in_its_path(models: Models) -> None:

@@ -95,6 +95,7 @@ ROUTE_LAST: dict[str, int] = {
     "lambda-core": 1,
     "lambda-microvms": 1,
     "lambda-web": 1,
+    "wisdom": 1,
 }
 
 # REST services whose clients sign nothing, so that only the path tells them from S3.

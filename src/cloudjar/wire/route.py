@@ -63,13 +63,13 @@ def route(models: Models, request: Request, body: bytes = b"") -> Route:
     target = headers.get("x-amz-target")
     if target:
         prefix, _, operation = target.rpartition(".")
-        return finish(request, scope, host, by_target(catalogue, prefix, scope, host), "json", operation)
+        return finish(request, scope, host, by_target(models, prefix, operation, scope, host), "json", operation)
     path = request.path
     if path.startswith("/service/") and (headers.get("smithy-protocol") == "rpc-v2-cbor" or "cbor" in headers.get("content-type", "")):
         parts = path.split("/")
         if len(parts) == 5 and parts[3] == "operation":
             prefix = parts[2].rpartition(".")[2]
-            return finish(request, scope, host, by_target(catalogue, prefix, scope, host), CBOR, parts[4])
+            return finish(request, scope, host, by_target(models, prefix, parts[4], scope, host), CBOR, parts[4])
     names = candidates(catalogue, scope, host)
     action = find_action(request, body)
     if action is not None:
@@ -159,8 +159,9 @@ def candidates(catalogue: Catalogue, scope: Scope | None, host: HostName) -> lis
     return []
 
 
-def by_target(catalogue: Catalogue, prefix: str, scope: Scope | None, host: HostName) -> str:
-    """The service of an X-Amz-Target's first part; among several (Timestream's two), the one that the signature or host means."""
+def by_target(models: Models, prefix: str, operation: str, scope: Scope | None, host: HostName) -> str:
+    """The service of an X-Amz-Target's first part; among several (Timestream's two), one that has the operation."""
+    catalogue = models.catalogue
     found = catalogue.by_target_prefix.get(prefix)
     if not found:
         if scope is not None:
@@ -169,8 +170,7 @@ def by_target(catalogue: Catalogue, prefix: str, scope: Scope | None, host: Host
                 return speaking[0]
         raise AwsError("UnknownOperationException")
     if len(found) > 1:
-        meant = [name for name in candidates(catalogue, scope, host) if name in found]
-        return meant[0] if meant else found[0]
+        return next((name for name in found if operation in models.service(name).operations), found[0])
     return found[0]
 
 
