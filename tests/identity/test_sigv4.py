@@ -6,7 +6,6 @@ import calendar
 import json
 import random
 import string
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 from botocore.config import Config
+from msgspec.structs import replace
 
 from cloudjar.identity.sigv4 import (
     ChunkVerifier,

@@ -155,7 +155,7 @@ def _declared(element: Element) -> dict[str, str]:
     found = {}
     for attribute in element.attributes.values():
         if attribute.namespaceURI == _XMLNS:
-            found["" if attribute.name == "xmlns" else attribute.localName] = attribute.value
+            found["" if attribute.name == "xmlns" else attribute.localName] = attribute.value or ""  # minidom: xmlns="" has the value None
     return found
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-_HERE = files(__name__)
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ limited by implicit denies". `reference.py` says the same again, slowly; a test 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
+
+import msgspec
 
 from cloudjar.identity.policy.compile import CompiledPolicy, CompiledStatement
 from cloudjar.identity.policy.glob import Context
@@ -19,16 +20,14 @@ from cloudjar.kernel.principal import Principal
 PolicyType = Literal["identity", "resource", "boundary", "session", "scp", "rcp", "trust", "root"]
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """A compiled policy under the name that explanations use: an ARN, or an inline policy's name."""
 
     name: str
     policy: CompiledPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class AuthzRequest:
+class AuthzRequest(msgspec.Struct, frozen=True):
     """One action by one principal on one resource."""
 
     principal: Principal
@@ -47,8 +46,7 @@ class AuthzRequest:
     """The principal's canonical user id, which S3's policies may name."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicySet:
+class PolicySet(msgspec.Struct, frozen=True):
     """Everything that bears on a request. None means that there is no such limit; an empty tuple is one that allows nothing."""
 
     identity: tuple[Named, ...] = ()
@@ -64,8 +62,7 @@ class PolicySet:
     resource_kind: Literal["resource", "trust"] = "resource"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """The verdict, and which policy's which statement made it."""
 
     allowed: bool

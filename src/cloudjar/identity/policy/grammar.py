@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from cloudjar.identity.policy.operators import UnknownOperator, check_value, parse_operator
 
@@ -56,8 +57,7 @@ class PolicyProblem(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """One operator on one key: `StringLike`, `aws:PrincipalArn`, values."""
 
     operator: str
@@ -65,8 +65,7 @@ class Condition:
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """One statement. Exactly one of actions and not_actions is not None; so for the others where the kind has them."""
 
     sid: str
@@ -80,8 +79,7 @@ class Statement:
     conditions: tuple[Condition, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyDocument:
+class PolicyDocument(msgspec.Struct, frozen=True):
     """A document that keeps the grammar."""
 
     version: str

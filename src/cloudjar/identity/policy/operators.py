@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
+
+import msgspec
 
 Family = Literal["string", "numeric", "date", "bool", "binary", "ip", "arn", "null"]
 Quantifier = Literal["", "ForAllValues", "ForAnyValue"]
@@ -50,8 +51,7 @@ class UnknownOperator(Exception):
     """Not a condition operator of IAM."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(msgspec.Struct, frozen=True):
     family: Family
     comparison: str
     negated: bool

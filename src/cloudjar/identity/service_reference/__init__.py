@@ -7,20 +7,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 Level = Literal["List", "Read", "Write", "Tagging", "Permissions management"]
 _LEVELS: tuple[Level, ...] = ("List", "Read", "Write", "Tagging", "Permissions management")
-_HERE = files(__name__)
+_HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceSpec:
+class ResourceSpec(msgspec.Struct, frozen=True):
     """A type of resource that an action is about."""
 
     name: str
@@ -31,8 +29,7 @@ class ResourceSpec:
     """Those that hold for this action on this type of resource, and those of the type itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionSpec:
+class ActionSpec(msgspec.Struct, frozen=True):
     """One action of the Service Authorization Reference."""
 
     action: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, unquote_plus
+
+import msgspec
 
 from cloudjar.identity.sigv4.problems import SignatureProblem
 from cloudjar.wire.http import Request
@@ -17,8 +18,7 @@ V4A = "AWS4-ECDSA-P256-SHA256"
 WEEK = 604_800
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """What a request claims: an access key, a scope and a signature over the rest."""
 
     form: Form

@@ -7,7 +7,6 @@ import binascii
 import hmac
 from calendar import timegm
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from time import gmtime, strftime
 
@@ -15,6 +14,7 @@ from cloudjar.identity.sigv4 import ecdsa, version2
 from cloudjar.identity.sigv4.canonical import RAW_PATHS, canonical_headers, canonical_path, canonical_query
 from cloudjar.identity.sigv4.credentials import V4A, Credentials
 from cloudjar.identity.sigv4.problems import SignatureProblem
+from cloudjar.identity.sigv4.version2 import http_date
 from cloudjar.wire.http import Request
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -135,7 +135,7 @@ def request_time(credentials: Credentials) -> float:
             if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 61):
                 raise ValueError(stamp)
             return timegm((int(stamp[:4]), month, day, hour, minute, second))
-        return parsedate_to_datetime(stamp).timestamp()
+        return http_date(stamp)
     except (ValueError, TypeError, OverflowError):
         message = f"Date must be in ISO-8601 'basic format'. Got '{stamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
         raise SignatureProblem("date", message) from None

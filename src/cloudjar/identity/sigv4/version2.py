@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-from email.utils import parsedate_to_datetime
 from time import gmtime, strftime
 from urllib.parse import unquote
 
@@ -68,9 +67,16 @@ def string_to_sign(request: Request, when: str, virtual_bucket: str) -> str:
     return "\n".join([*lines, resource])
 
 
+def http_date(text: str) -> float:
+    """Epoch seconds of a Date header; ValueError or TypeError where it is none."""
+    from email.utils import parsedate_to_datetime
+
+    return parsedate_to_datetime(text).timestamp()
+
+
 def _check_skew(stamp: str, now: float) -> None:
     try:
-        moment = parsedate_to_datetime(stamp).timestamp()
+        moment = http_date(stamp)
     except (ValueError, TypeError, OverflowError):
         raise SignatureProblem("date") from None
     if abs(now - moment) > SKEW:
