@@ -256,3 +256,8 @@ def test_one_service_answers_several_protocols(codec: Codec) -> None:
     assert b"<Namespace>n</Namespace>" in codec.serialise(operation, result, request_id="r", protocol="query").body  # type: ignore[operator]
     assert json.loads(codec.serialise(operation, result, request_id="r", protocol="json").body) == result  # type: ignore[arg-type]
     assert cbor2.loads(codec.serialise(operation, result, request_id="r", protocol="smithy-rpc-v2-cbor").body) == result  # type: ignore[arg-type]
+
+
+def test_an_error_may_have_members_that_its_model_lacks(codec: Codec) -> None:
+    response = error(codec, "lambda", "rest-json", AwsError("ResourceNotFoundException", "m", members={"Extra": "x"}))
+    assert json.loads(response.body) == {"Extra": "x", "Message": "m"}  # type: ignore[arg-type]

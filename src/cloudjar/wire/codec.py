@@ -158,7 +158,7 @@ class Codec:
         """
         service, protocol = self.models.service(route.service), route.protocol
         if protocol in ("rest-json", "rest-xml"):
-            match = service.uris.find(request, route.path)
+            match = route.match or service.uris.find(request, route.path)
             if match is None:
                 raise errors.no_such_route(service, request.method, route.path, service.uris.has_path(route.path))
             return Found(service.operations[match[0]], labels=match[1])

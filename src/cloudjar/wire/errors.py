@@ -60,7 +60,7 @@ def write_error(codec: ServiceCodec | None, operation: OperationModel | None, er
             return rest_xml.write_s3_error(sent, status, request_id, members)
         response = query.write_error(sent, status, status < 500, request_id, service, members)
         if codec and shape:
-            codec.bindings.output_of(shape)[1](error.members, response.headers)
+            write_headers(codec, shape, error, response.headers)
         return response
     name = error.code
     if service and service.query_compatible and shape:
@@ -74,7 +74,7 @@ def write_error(codec: ServiceCodec | None, operation: OperationModel | None, er
     if protocol == "rest-json":
         headers |= {"x-amzn-errortype": name, "content-type": "application/json"}
         if codec and shape:
-            codec.bindings.output_of(shape)[1](error.members, headers)
+            write_headers(codec, shape, error, headers)
         return Response(status, headers, encode(body))
     prefix = patches.ERROR_NAMESPACES.get(service.name, "") if service else ""
     if not shape and prefix:
@@ -87,6 +87,12 @@ def write_error(codec: ServiceCodec | None, operation: OperationModel | None, er
         return Response(status, headers, cbor.encode(body))
     headers["content-type"] = f"application/x-amz-json-{service.json_version if service else '1.0'}"
     return Response(status, headers, encode(body))
+
+
+def write_headers(codec: ServiceCodec, shape: Shape, error: AwsError, headers: dict[str, str]) -> None:
+    """An exception's members that are headers, such as Retry-After."""
+    bound, write = codec.bindings.output_of(shape)
+    write({name: value for name, value in error.members.items() if name in bound}, headers)
 
 
 def error_document(codec: ServiceCodec | None, shape: Shape | None, error: AwsError) -> dict[str, Any]:

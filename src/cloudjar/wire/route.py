@@ -34,6 +34,8 @@ class Route:
     """The operation's name, where a header or the path says it (json, cbor)."""
     signing_name: str | None = None
     presigned: bool = False
+    match: tuple[str, dict[str, str]] | None = None
+    """The operation and its labels, where they had to be found to tell the service."""
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ def route(models: Models, request: Request, body: bytes = b"") -> Route:
             prefix = parts[2].rpartition(".")[2]
             return finish(request, scope, host, by_target(models, prefix, parts[4], scope, host), CBOR, parts[4])
     names = candidates(catalogue, scope, host)
+    if len(names) == 1 and catalogue.entries[names[0]].protocols in (("query",), ("ec2",)):
+        return finish(request, scope, host, names[0], catalogue.entries[names[0]].protocols[0])
     action = find_action(request, body)
     if action is not None:
         found = by_action(models, names, *action)
@@ -79,8 +83,12 @@ def route(models: Models, request: Request, body: bytes = b"") -> Route:
             return finish(request, scope, host, found, "ec2" if "ec2" in entry.protocols else "query")
     if not names:
         names = unsigned(models, request)
-    name = names[0] if len(names) == 1 else by_path(models, names, request)
-    return finish(request, scope, host, name, body_protocol(catalogue.entries[name], request))
+    if len(names) == 1:
+        return finish(request, scope, host, names[0], body_protocol(catalogue.entries[names[0]], request))
+    name, match = by_path(models, names, request)
+    made = finish(request, scope, host, name, body_protocol(catalogue.entries[name], request))
+    made.match = match
+    return made
 
 
 def finish(request: Request, scope: Scope | None, host: HostName, service: str, protocol: str, operation: str = "") -> Route:
@@ -204,16 +212,18 @@ def by_action(models: Models, names: list[str], action: str, version: str) -> st
     return chosen[0] if chosen else None
 
 
-def by_path(models: Models, names: list[str], request: Request) -> str:
-    """Among services with one signing name, the first that has an operation at the request's method and path."""
+def by_path(models: Models, names: list[str], request: Request) -> tuple[str, tuple[str, dict[str, str]] | None]:
+    """Among services with one signing name, the first that has an operation at the request's method and path; and that operation."""
     if "s3" in names:
         # Bucket names can look like S3 Control's paths; the account header, which S3 Control demands, cannot be mistaken.
-        return "s3control" if "x-amz-account-id" in request.headers and request.path.startswith("/v2018") else "s3"
-    resting = [name for name in names if models.catalogue.entries[name].protocols[0].startswith("rest")]
-    for name in resting:
-        if models.service(name).uris.find(request, request.path) is not None:
-            return name
-    return (resting or names)[0]
+        return ("s3control" if "x-amz-account-id" in request.headers and request.path.startswith("/v2018") else "s3"), None
+    entries = models.catalogue.entries
+    for name in names:
+        if entries[name].protocols[0].startswith("rest"):
+            match = models.service(name).uris.find(request, request.path)
+            if match is not None:
+                return name, match
+    return next((name for name in names if entries[name].protocols[0].startswith("rest")), names[0]), None
 
 
 def unsigned(models: Models, request: Request) -> list[str]:

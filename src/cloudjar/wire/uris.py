@@ -9,6 +9,8 @@ from cloudjar.wire.http import Request
 from cloudjar.wire.models import OperationModel, ServiceModel
 from cloudjar.wire.shapes import location_name
 
+Labels = dict[str, str]
+
 
 @dataclass(slots=True)
 class Candidate:
@@ -23,14 +25,9 @@ class Candidate:
     headers: tuple[str, ...] = ()
     """Required headers, which tell CopyObject from PutObject."""
 
-    def fits(self, query: dict[str, str], request: Request, strictly: bool) -> bool:
-        """Whether the request has all of it; not `strictly` leaves the required members to validation."""
-        for name, value in self.literals:
-            if name not in query or (value is not None and query[name] != value):
-                return False
-        if strictly:
-            return all(name in query for name in self.query) and all(name in request.headers for name in self.headers)
-        return True
+    def fits(self, query: Labels) -> bool:
+        """Whether the request has what the URI itself demands."""
+        return all(name in query and (value is None or query[name] == value) for name, value in self.literals)
 
 
 @dataclass(slots=True)
@@ -99,25 +96,18 @@ class UriTable:
         if node.label:
             yield from self._groups(node.label)
 
-    def find(self, request: Request, path: str) -> tuple[str, dict[str, str]] | None:
+    def find(self, request: Request, path: str) -> tuple[str, Labels] | None:
         """The operation's name and its labels, still percent-encoded; None if the service has nothing there."""
         found = walk(self.root, path[1:].split("/"), 0, request.method)
         if found is None:
             return None
         candidates, values = found
-        chosen = candidates[0]
-        if len(candidates) > 1 or chosen.literals:
-            query = split_query(request.query)
-            for strictly in (True, False):
-                fitting = next((it for it in candidates if it.fits(query, request, strictly)), None)
-                if fitting is not None:
-                    chosen = fitting
-                    break
-            else:
+        chosen: Candidate | None = candidates[0]
+        if len(candidates) > 1 or candidates[0].literals:
+            chosen = choose(candidates, request)
+            if chosen is None:
                 return None
-            if not strictly:
-                # Nothing has all that it requires: the least demanding one is meant, and says what is missing.
-                chosen = min((it for it in candidates if it.fits(query, request, False)), key=lambda it: (-len(it.literals), rank(it)))
+        assert chosen is not None
         return chosen.operation, dict(zip(chosen.labels, values, strict=True))
 
     def has_path(self, path: str) -> bool:
@@ -152,6 +142,28 @@ def walk(node: Node, segments: list[str], index: int, method: str) -> Match | No
             if end > index and tuple(segments[end:]) == suffix and method in methods:
                 return methods[method], ("/".join(segments[index:end]),)
     return None
+
+
+def choose(candidates: list[Candidate], request: Request) -> Candidate | None:
+    """The operation that a request means among those at one path: the most demanding one that it satisfies."""
+    if not request.query:
+        for candidate in candidates:
+            if not candidate.literals and not candidate.query and has_all(candidate.headers, request):
+                return candidate
+    query = split_query(request.query)
+    lenient = []
+    for candidate in candidates:
+        if candidate.fits(query):
+            if all(name in query for name in candidate.query) and has_all(candidate.headers, request):
+                return candidate
+            lenient.append(candidate)
+    # Nothing has all that it requires: the least demanding one is meant, and validation says what is missing.
+    return min(lenient, key=lambda it: (-len(it.literals), rank(it)), default=None)
+
+
+def has_all(headers: tuple[str, ...], request: Request) -> bool:
+    """Whether a request has all of these headers."""
+    return not headers or all(name in request.headers for name in headers)
 
 
 def rank(candidate: Candidate) -> int:

@@ -135,9 +135,10 @@ class Bindings:
                     if entry is not None:
                         params[entry[0]] = entry[1](text)
                         continue
-                    for prefix, name in prefixes:
-                        if header.startswith(prefix):
-                            params.setdefault(name, {})[header[len(prefix) :]] = text
+                    if prefixes:
+                        for prefix, name in prefixes:
+                            if header.startswith(prefix):
+                                params.setdefault(name, {})[header[len(prefix) :]] = text
             return params
 
         return read
@@ -159,6 +160,7 @@ class Bindings:
                 prefixes[name] = ref.location_name.lower()
             elif ref.location == "statusCode":
                 status_name = name
+        members = shape.members
         bound = frozenset([*headers, *prefixes, *([status_name] if status_name else [])])
 
         def write(result: dict[str, Any], out: dict[str, str]) -> int | None:
@@ -174,6 +176,8 @@ class Bindings:
                         out[prefixes[name] + key.lower()] = text
                 elif name == status_name:
                     status = value
+                elif name not in members:
+                    raise UnknownMember(f"{shape.name} has no member {name}")
             return status
 
         return bound, write

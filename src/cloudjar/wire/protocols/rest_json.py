@@ -8,7 +8,7 @@ from typing import Any
 from cloudjar.wire.http import BufferedBody, Request, Response
 from cloudjar.wire.models import OperationModel
 from cloudjar.wire.protocols.json_shapes import JsonReader, JsonWriter, decode, encode
-from cloudjar.wire.protocols.rest import Bindings, answered_in_body, body_members, check_members
+from cloudjar.wire.protocols.rest import Bindings, answered_in_body, body_members
 
 ReadInput = Callable[[Request, dict[str, str], Any], dict[str, Any]]
 WriteOutput = Callable[[dict[str, Any], str], Response]
@@ -109,9 +109,8 @@ def write_output(bindings: Bindings, writer: JsonWriter, operation: OperationMod
         typed = any(ref.location == "header" and ref.location_name.lower() == "content-type" for ref in shape.members.values())
 
         def write_payload(result: dict[str, Any], request_id: str) -> Response:
-            check_members(shape, result)
             headers = {"x-amzn-requestid": request_id}
-            code = write_bound(result, headers) if bound else None
+            code = write_bound(result, headers)
             if not typed:
                 headers["content-type"] = content_type
             return Response(code or status, headers, convert(result.get(payload)))
