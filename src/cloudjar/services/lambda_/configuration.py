@@ -14,6 +14,7 @@ from cloudjar.services.lambda_.deploy import Deployments
 from cloudjar.services.lambda_.functions import Function, Version, check_revision, find_function, find_version, settle, version_to_wire
 from cloudjar.services.lambda_.layers import check_layers
 from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function
+from cloudjar.services.lambda_.pool import retire
 from cloudjar.services.lambda_.tags import check_tags
 from cloudjar.services.lambda_.versions import publish
 
@@ -220,6 +221,7 @@ async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, A
             return version_to_wire(ctx, replace(version, update_status="Successful"))
         ctx.put(version)
         ctx.after(settle, who.name, 0)
+        retire(ctx, who.name)
         if req.get("Publish"):
             return version_to_wire(ctx, publish(ctx, version, ""))
         return version_to_wire(ctx, version)
@@ -242,6 +244,7 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
         _check_role(ctx, req["Role"])
     version = ctx.put(replace(old, **settings, modified=ctx.now, revision=ctx.ids.uuid(), update_status="InProgress"))
     ctx.after(settle, who.name, 0)
+    retire(ctx, who.name)
     return version_to_wire(ctx, version)
 
 

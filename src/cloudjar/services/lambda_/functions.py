@@ -201,6 +201,7 @@ def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     from cloudjar.services.lambda_.aliases import Alias
     from cloudjar.services.lambda_.event_invoke import EventInvokeConfig
     from cloudjar.services.lambda_.policies import Policy
+    from cloudjar.services.lambda_.pool import retire
 
     ctx, who = owner(ctx, req), named(ctx, req)
     function = find_function(ctx, who.name, who.qualifier)
@@ -216,6 +217,7 @@ def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if pointing:
             raise errors.version_has_aliases(pointing)
         ctx.delete(version)
+        retire(ctx, who.name, version.number)
         return {"StatusCode": 204}
     ctx.delete(function)
     for version in list(ctx.where(Version, name=who.name)):
@@ -227,4 +229,5 @@ def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     for config in list(ctx.where(EventInvokeConfig, function=who.name)):
         ctx.delete(config)
     ctx.set_tags(function_arn(ctx, who.name), {})
+    retire(ctx, who.name, None)
     return {"StatusCode": 204}

@@ -193,7 +193,7 @@ class Pool:
             self._all.add(env)
             try:
                 answer = ctx.as_service("lambda.amazonaws.com").call(
-                    "sts", "AssumeRole", {"RoleArn": version.role, "RoleSessionName": version.name[:64]}
+                    "sts", "AssumeRole", {"RoleArn": version.role, "RoleSessionName": version.name.ljust(2, "-")}
                 )
             except AwsError as error:
                 self._all.discard(env)
@@ -255,9 +255,9 @@ class Pool:
         if self._idle:
             self._reaper = asyncio.get_running_loop().call_later(IDLE_SECONDS / 10, self._reap)
 
-    def retire(self, account: str, region: str, name: str) -> None:
-        """Ends the idle environments of a function that has changed or is gone."""
-        for key in [k for k in self._idle if k[:3] == (account, region, name)]:
+    def retire(self, account: str, region: str, name: str, numbers: set[int] | None) -> None:
+        """Ends the idle environments of a function, or of some of its versions."""
+        for key in [k for k in self._idle if k[:3] == (account, region, name) and (numbers is None or k[3] in numbers)]:
             for env in self._idle.pop(key):
                 self._end_later(env)
 
@@ -290,3 +290,9 @@ class Pool:
     def _ship(self, ctx: Context, env: ExecutionEnvironment, lines: list[tuple[datetime, str]]) -> None:
         if env.principal is not None:
             ship(ctx.at(principal=env.principal), env.version.logs_to, env.stream, lines)
+
+
+def retire(ctx: Context, name: str, number: int | None = 0) -> None:
+    """Once this transaction has committed: ends idle environments of a version that has changed; None: of all of them."""
+    pool, account, region = ctx.world.part(Pool), ctx.account, ctx.region
+    ctx.on_commit(lambda: pool.retire(account, region, name, None if number is None else {number}))

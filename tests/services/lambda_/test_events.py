@@ -1,0 +1,176 @@
+"""Event invocations: accepted durably, retried by the world's clock, told to others."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cloudjar.gateway.inprocess import LocalJar, LocalWorld
+
+from .conftest import Functions
+
+NOTE = "def handler(event, context):\n    print('handled', event['n'], context.aws_request_id)\n"
+FAIL = "def handler(event, context):\n    print('tried', context.aws_request_id)\n    raise ValueError('no')\n"
+
+
+def test_an_event_is_accepted_at_once_and_handled_later(
+    functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("note", NOTE)
+    answer = functions.client.invoke(FunctionName="note", InvocationType="Event", Payload=b'{"n": 7}')
+    assert answer["StatusCode"] == 202
+    assert answer["Payload"].read() == b""
+    world.settle()
+    assert f"handled 7 {answer['ResponseMetadata']['RequestId']}\n" in log_lines("/aws/lambda/note")
+
+
+def test_a_failing_event_is_tried_after_one_and_two_more_minutes(
+    functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("fail", FAIL)
+    world.clock.freeze()
+    functions.client.invoke(FunctionName="fail", InvocationType="Event", Payload=b"{}")
+    world.settle()
+
+    def tries() -> int:
+        return sum(line.startswith("tried") for line in log_lines("/aws/lambda/fail"))
+
+    counts = [tries()]
+    for seconds in (59, 1, 119, 1, 3600):
+        world.clock.advance(seconds=seconds)
+        counts.append(tries())
+    assert counts == [1, 1, 2, 2, 3, 3]
+
+
+def test_retries_can_be_turned_off(functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]) -> None:
+    functions.python("fail", FAIL)
+    functions.client.put_function_event_invoke_config(FunctionName="fail", MaximumRetryAttempts=0)
+    functions.client.invoke(FunctionName="fail", InvocationType="Event")
+    world.clock.advance(hours=1)
+    assert sum(line.startswith("tried") for line in log_lines("/aws/lambda/fail")) == 1
+
+
+def test_an_event_that_grows_too_old_is_given_up(functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]) -> None:
+    functions.python("fail", FAIL)
+    functions.client.put_function_event_invoke_config(FunctionName="fail", MaximumEventAgeInSeconds=100)
+    functions.client.invoke(FunctionName="fail", InvocationType="Event")
+    world.clock.advance(hours=1)
+    assert sum(line.startswith("tried") for line in log_lines("/aws/lambda/fail")) == 2
+
+
+def test_a_throttled_event_waits_for_its_turn(functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]) -> None:
+    functions.python("note", NOTE)
+    functions.client.put_function_concurrency(FunctionName="note", ReservedConcurrentExecutions=0)
+    functions.client.invoke(FunctionName="note", InvocationType="Event", Payload=b'{"n": 1}')
+    world.clock.advance(minutes=30)
+    functions.client.delete_function_concurrency(FunctionName="note")
+    world.clock.advance(minutes=6)
+    assert sum(line.startswith("handled 1") for line in log_lines("/aws/lambda/note")) == 1
+
+
+def test_destinations_are_told_of_success_and_of_failure(
+    functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    seen = functions.python("seen", "import json\ndef handler(event, context):\n    print('SEEN ' + json.dumps(event))\n")["FunctionArn"]
+    functions.python("either", "def handler(event, context):\n    return 10 / event\n")
+    functions.client.put_function_event_invoke_config(
+        FunctionName="either",
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnSuccess": {"Destination": seen}, "OnFailure": {"Destination": seen}},
+    )
+    for event in (b"5", b"0"):
+        functions.client.invoke(FunctionName="either", InvocationType="Event", Payload=event)
+        world.settle()
+    records = [json.loads(line[5:]) for line in log_lines("/aws/lambda/seen") if line.startswith("SEEN ")]
+    assert [record["requestContext"]["condition"] for record in records] == ["Success", "RetriesExhausted"]
+    assert records[0]["responsePayload"] == 2.0
+    assert (records[1]["requestPayload"], records[1]["responseContext"]["functionError"]) == (0, "Unhandled")
+    assert records[1]["responsePayload"]["errorType"] == "ZeroDivisionError"
+
+
+def test_the_event_invoke_configuration_is_kept_changed_and_removed(functions: Functions) -> None:
+    functions.python("note", NOTE)
+    lambda_ = functions.client
+    with pytest.raises(lambda_.exceptions.ResourceNotFoundException, match="doesn't have an EventInvokeConfig"):
+        lambda_.get_function_event_invoke_config(FunctionName="note")
+    lambda_.put_function_event_invoke_config(FunctionName="note", MaximumRetryAttempts=1, MaximumEventAgeInSeconds=60)
+    lambda_.update_function_event_invoke_config(FunctionName="note", MaximumRetryAttempts=0)
+    found = lambda_.get_function_event_invoke_config(FunctionName="note")
+    assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (0, 60)
+    assert found["FunctionArn"].endswith(":function:note:$LATEST")
+    assert len(lambda_.list_function_event_invoke_configs(FunctionName="note")["FunctionEventInvokeConfigs"]) == 1
+    lambda_.delete_function_event_invoke_config(FunctionName="note")
+    assert lambda_.list_function_event_invoke_configs(FunctionName="note")["FunctionEventInvokeConfigs"] == []
+
+
+DIES = """
+import json, os, sys
+from pathlib import Path
+from cloudjar.gateway.inprocess import LocalJar
+sys.path.insert(0, sys.argv[2])
+from lambda_.conftest import TRUST, Functions
+jar = LocalJar(Path(sys.argv[1]))
+world = jar.world()
+role = world.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+functions = Functions(world, role)
+functions.python("slow", "import time\\ndef handler(event, context):\\n    time.sleep(event['for'])\\n    print('handled')\\n", Timeout=60)
+functions.invoke("slow", {"for": 0})
+functions.client.invoke(FunctionName="slow", InvocationType="Event", Payload=b'{"for": 1}')
+print("accepted", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_accepted_event_and_the_function_survive_the_death_of_the_jar(tmp_path: Path) -> None:
+    tests = str(Path(__file__).parent.parent)
+    jar = subprocess.Popen(
+        [sys.executable, "-c", DIES, str(tmp_path / "data"), tests], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert jar.stdout is not None
+    assert jar.stdout.readline() == "accepted\n"
+    os.kill(jar.pid, signal.SIGKILL)
+    jar.wait()
+    with LocalJar(tmp_path / "data") as again:
+        world = again.world()
+        assert world.client("lambda").get_function(FunctionName="slow")["Configuration"]["State"] == "Active"
+        world.settle()
+        events = world.client("logs").filter_log_events(logGroupName="/aws/lambda/slow", filterPattern="handled")["events"]
+        assert len(events) == 2
+        world.client("lambda").invoke(FunctionName="slow", Payload=b'{"for": 0}')
+
+
+def _sandboxes() -> int:
+    found = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                command = Path("/proc", entry, "cmdline").read_bytes()
+            except OSError:
+                continue
+            found += b"/var/runtime/bootstraps/python3.py" in command.split(b"\0")
+    return found
+
+
+def test_no_sandbox_outlives_its_jar() -> None:
+    before = _sandboxes()
+    with LocalJar() as jar:
+        world = jar.world()
+        from .conftest import TRUST
+
+        role = world.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+        functions = Functions(world, role)
+        functions.python("note", NOTE)
+        functions.invoke("note", {"n": 1})
+        assert _sandboxes() > before
+    deadline = time.monotonic() + 10
+    while _sandboxes() > before and time.monotonic() < deadline:
+        pass
+    assert _sandboxes() <= before

@@ -1,0 +1,67 @@
+"""Resource policies of functions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .conftest import Functions
+
+SOURCE = "def handler(event, context):\n    return 1\n"
+
+
+def test_a_permission_becomes_a_statement(functions: Functions) -> None:
+    functions.python("f", SOURCE)
+    answer = functions.client.add_permission(
+        FunctionName="f",
+        StatementId="s3",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        SourceArn="arn:aws:s3:::photos",
+        SourceAccount="000000000000",
+    )
+    expected = {
+        "Sid": "s3",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f",
+        "Condition": {"StringEquals": {"AWS:SourceAccount": "000000000000"}, "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::photos"}},
+    }
+    assert json.loads(answer["Statement"]) == expected
+    policy = json.loads(functions.client.get_policy(FunctionName="f")["Policy"])
+    assert policy == {"Version": "2012-10-17", "Id": "default", "Statement": [expected]}
+
+
+def test_an_account_is_its_root(functions: Functions) -> None:
+    functions.python("f", SOURCE)
+    answer = functions.client.add_permission(FunctionName="f", StatementId="a", Action="lambda:InvokeFunction", Principal="111122223333")
+    assert json.loads(answer["Statement"])["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
+
+
+def test_a_statement_id_is_used_once(functions: Functions) -> None:
+    functions.python("f", SOURCE)
+    request = {"FunctionName": "f", "StatementId": "a", "Action": "lambda:InvokeFunction", "Principal": "*"}
+    functions.client.add_permission(**request)
+    with pytest.raises(functions.client.exceptions.ResourceConflictException, match="already exists"):
+        functions.client.add_permission(**request)
+
+
+def test_a_removed_permission_leaves_no_policy(functions: Functions) -> None:
+    functions.python("f", SOURCE)
+    functions.client.add_permission(FunctionName="f", StatementId="a", Action="lambda:InvokeFunction", Principal="*")
+    functions.client.remove_permission(FunctionName="f", StatementId="a")
+    with pytest.raises(functions.client.exceptions.ResourceNotFoundException):
+        functions.client.get_policy(FunctionName="f")
+
+
+def test_the_policy_of_a_version_is_its_own(functions: Functions) -> None:
+    functions.python("f", SOURCE, Publish=True)
+    functions.client.add_permission(
+        FunctionName="f", Qualifier="1", StatementId="a", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com"
+    )
+    policy = json.loads(functions.client.get_policy(FunctionName="f", Qualifier="1")["Policy"])
+    assert policy["Statement"][0]["Resource"].endswith(":function:f:1")
+    with pytest.raises(functions.client.exceptions.ResourceNotFoundException):
+        functions.client.get_policy(FunctionName="f")
