@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = f"{DS}enveloped-signature"
+DEEPEST = 100
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 _DIGESTS = {
     f"{DS}sha1": "sha1",
@@ -41,9 +42,15 @@ def read(data: bytes) -> Document:
         # Entities come by document types, and SAML has neither.
         if "<!DOCTYPE" in text.upper():
             raise BadSignature("document types are not taken")
-        return parseString(data)
+        document = parseString(data)
     except (UnicodeDecodeError, ExpatError, ValueError):
         raise BadSignature("not well-formed") from None
+    level: list[Node] = [document]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in node.childNodes]
+    if level:
+        raise BadSignature("nested too deep")
+    return document
 
 
 def children(parent: Node, namespace: str, name: str) -> list[Element]:

@@ -57,8 +57,8 @@ def test_a_credential_report_has_a_line_for_each_user(world, iam, aws_error):
     lines = list(csv.DictReader(iam.get_credential_report()["Content"].decode().splitlines()))
     assert [line["user"] for line in lines] == ["<root_account>", "ada"]
     assert None not in lines[0] and None not in lines[0].values() and None not in lines[1].values()
-    ada = lines[1]
-    assert (ada["password_enabled"], ada["access_key_1_active"], ada["access_key_2_active"], ada["mfa_active"]) == ("true", "true", "false", "false")
+    yes = {name for name in ("password_enabled", "access_key_1_active", "access_key_2_active", "mfa_active") if lines[1][name] == "true"}
+    assert yes == {"password_enabled", "access_key_1_active"}
     world.clock.advance(hours=5)
     with aws_error("ReportExpired"):
         iam.get_credential_report()

@@ -67,6 +67,14 @@ def invalid_identity_token(message: str) -> AwsError:
     return AwsError("InvalidIdentityToken", message)
 
 
+def not_a_token() -> AwsError:
+    return invalid_identity_token("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
+
+
+def token_expired(present: str, end: str) -> AwsError:
+    return expired_token(f"Token expired: current date/time {present} must be before the expiration date/time {end}")
+
+
 def rejected_claim(message: str) -> AwsError:
     return AwsError("IDPRejectedClaim", message)
 
