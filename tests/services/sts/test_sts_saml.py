@@ -77,7 +77,8 @@ def test_an_assertion_without_a_signature_is_refused(sts, role, aws_error):
 def test_a_second_assertion_around_the_signed_one_is_refused(sts, role, aws_error):
     signed = re.search("<saml:Assertion.*</saml:Assertion>", RESPONSE, re.DOTALL).group()
     forged = re.sub("<ds:Signature.*</ds:Signature>", "", signed, flags=re.DOTALL).replace("_a1", "_evil").replace("ada@", "root@")
-    for wrapped in (RESPONSE.replace(signed, forged + signed), RESPONSE.replace(signed, forged.replace("</saml:Assertion>", signed + "</saml:Assertion>"))):
+    inside = forged.replace("</saml:Assertion>", signed + "</saml:Assertion>")
+    for wrapped in (RESPONSE.replace(signed, forged + signed), RESPONSE.replace(signed, inside)):
         with aws_error("InvalidIdentityToken"):
             assume(sts, role, wrapped)
 
