@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[2] / "src" / "cloudjar"
-FILES = sorted(p for p in SRC.rglob("*.py"))
+# What runs inside a function's sandbox is not the daemon's code.
+FILES = sorted(p for p in SRC.rglob("*.py") if "bootstraps" not in p.parts)
 
 # Imports go downwards only: a layer may import itself and what stands after it.
 LAYERS = ["cli", "console", "tours", "gateway", "planes", "services", "compute", "identity", "wire", "kernel"]
