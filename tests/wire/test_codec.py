@@ -261,3 +261,25 @@ def test_one_service_answers_several_protocols(codec: Codec) -> None:
 def test_an_error_may_have_members_that_its_model_lacks(codec: Codec) -> None:
     response = error(codec, "lambda", "rest-json", AwsError("ResourceNotFoundException", "m", members={"Extra": "x"}))
     assert json.loads(response.body) == {"Extra": "x", "Message": "m"}  # type: ignore[arg-type]
+
+
+def test_sqs_still_reads_its_query_protocol(codec: Codec) -> None:
+    form = (
+        b"Action=SendMessageBatch&QueueUrl=u&SendMessageBatchRequestEntry.1.Id=a&SendMessageBatchRequestEntry.1.MessageBody=m"
+        b"&SendMessageBatchRequestEntry.1.MessageAttribute.1.Name=n&SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.DataType=String"
+        b"&SendMessageBatchRequestEntry.1.MessageAttribute.1.Value.StringValue=v"
+    )
+    call = codec.parse(Route("sqs", "query"), Request("POST", "/", "", {}, BufferedBody(form)), form)
+    entry = {"Id": "a", "MessageBody": "m", "MessageAttributes": {"n": {"DataType": "String", "StringValue": "v"}}}
+    assert call.params == {"QueueUrl": "u", "Entries": [entry]}
+
+
+def test_sqs_still_answers_its_query_protocol(codec: Codec) -> None:
+    sqs = codec.models.service("sqs").operations
+    urls = codec.serialise(sqs["ListQueues"], {"QueueUrls": ["u", "v"]}, request_id="r", protocol="query").body
+    assert b"<ListQueuesResult><QueueUrl>u</QueueUrl><QueueUrl>v</QueueUrl></ListQueuesResult>" in urls  # type: ignore[operator]
+    message = {"MessageId": "i", "Attributes": {"SenderId": "s"}}
+    received = codec.serialise(sqs["ReceiveMessage"], {"Messages": [message]}, request_id="r", protocol="query").body
+    assert (
+        b"<Message><MessageId>i</MessageId><Attribute><Name>SenderId</Name><Value>s</Value></Attribute></Message>" in received  # type: ignore[operator]
+    )

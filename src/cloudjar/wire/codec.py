@@ -64,7 +64,7 @@ class ServiceCodec:
         self.reader: Any
         self.writer: Any
         if protocol == "query":
-            self.reader, self.writer = query.FormReader(service), XmlWriter(service)
+            self.reader, self.writer = query.FormReader(service), query.QueryXmlWriter(service)
         elif protocol == "ec2":
             self.reader, self.writer = query.Ec2FormReader(service), query.Ec2XmlWriter(service)
         elif protocol == "rest-xml":

@@ -304,8 +304,23 @@ class ServiceModel:
         if made is None:
             made = self._decoders.shape.decode(self._raw_shapes[name])
             made.name = name
+            if self.name in patches.QUERY_ITEM_NAMES:
+                self._mend(made)
             self._shapes[name] = made
         return made
+
+    def _mend(self, shape: Shape) -> None:
+        """Gives a shape the names that its query protocol needs."""
+        replace = msgspec.structs.replace
+        items, maps = patches.QUERY_ITEM_NAMES[self.name], patches.QUERY_MAP_NAMES[self.name]
+        if shape.member is not None and shape.name in items:
+            shape.member = replace(shape.member, location_name=items[shape.name])
+        elif shape.key is not None and shape.value is not None and shape.name in maps:
+            _, key, value = maps[shape.name]
+            shape.key, shape.value = replace(shape.key, location_name=key), replace(shape.value, location_name=value)
+        for member, ref in shape.members.items():
+            if ref.shape in maps:
+                shape.members[member] = replace(ref, query_name=maps[ref.shape][0])
 
     @property
     def shapes(self) -> list[str]:

@@ -73,6 +73,38 @@ QUERY_ERROR_CODES: dict[str, dict[str, str]] = {
     },
 }
 
+# The names of SQS's query protocol, which its present model no longer holds either: the tag of each item of a flattened list,
+# by the list's shape, and of each entry of a flattened map, by the member. JSON uses neither.
+# Source: the "Examples" of the Amazon SQS API Reference, query protocol.
+_SQS_ENTRIES = ("ChangeMessageVisibilityBatch", "DeleteMessageBatch", "SendMessageBatch")
+QUERY_ITEM_NAMES: dict[str, dict[str, str]] = {
+    "sqs": {
+        "AWSAccountIdList": "AWSAccountId",
+        "ActionNameList": "ActionName",
+        "AttributeNameList": "AttributeName",
+        "BatchResultErrorEntryList": "BatchResultErrorEntry",
+        "BinaryList": "BinaryListValue",
+        "ListMessageMoveTasksResultEntryList": "ListMessageMoveTasksResultEntry",
+        "MessageAttributeNameList": "MessageAttributeName",
+        "MessageList": "Message",
+        "MessageSystemAttributeList": "AttributeName",
+        "QueueUrlList": "QueueUrl",
+        "StringList": "StringListValue",
+        "TagKeyList": "TagKey",
+    }
+    | {f"{name}RequestEntryList": f"{name}RequestEntry" for name in _SQS_ENTRIES}
+    | {f"{name}ResultEntryList": f"{name}ResultEntry" for name in _SQS_ENTRIES},
+}
+QUERY_MAP_NAMES: dict[str, dict[str, tuple[str, str, str]]] = {
+    "sqs": {
+        "MessageBodyAttributeMap": ("MessageAttribute", "Name", "Value"),
+        "MessageBodySystemAttributeMap": ("MessageSystemAttribute", "Name", "Value"),
+        "MessageSystemAttributeMap": ("Attribute", "Name", "Value"),
+        "QueueAttributeMap": ("Attribute", "Name", "Value"),
+        "TagMap": ("Tag", "Key", "Value"),
+    },
+}
+
 # What stands before the code in `__type`. Clients cut it off, but people compare whole answers.
 ERROR_NAMESPACES: dict[str, str] = {
     "dynamodb": "com.amazonaws.dynamodb.v20120810#",

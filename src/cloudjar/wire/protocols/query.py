@@ -50,7 +50,7 @@ class FormReader(Compiler):
 
     def wire_names(self, ref: Ref, shape: Shape, name: str) -> list[str]:
         """The names under which a member may come."""
-        wire_name = location_name(ref, shape, name)
+        wire_name = ref.query_name or location_name(ref, shape, name)
         if shape.type == "list" and flattened(ref, shape):
             item_name = part(shape.member).location_name
             if item_name and item_name != wire_name:
@@ -130,6 +130,13 @@ class Ec2FormReader(FormReader):
             return [read_item(item) for item in numbered(node)]
 
         return read
+
+
+class QueryXmlWriter(XmlWriter):
+    """The query protocol may have a name of its own for a member."""
+
+    def member_name(self, ref: Ref, shape: Shape, name: str) -> str:
+        return ref.query_name or super().member_name(ref, shape, name)
 
 
 class Ec2XmlWriter(XmlWriter):
