@@ -142,6 +142,12 @@ def test_events_in_a_request_are_read_whether_signed_or_not() -> None:
     assert read_polly(inner) == read_polly(outer + last) == [{"TextEvent": {"Text": "hello"}}]
 
 
+@pytest.mark.parametrize("body", [b"nonsense, and more than a prelude", frames.encode(Message({":event-type": "TextEvent"}, b"{"))[:-1]])
+def test_a_broken_stream_in_a_request_is_the_clients_error(body: bytes) -> None:
+    with pytest.raises(AwsError, match="SerializationException"):
+        read_polly(body)
+
+
 def read_polly(body: bytes) -> list[dict[str, Any]]:
     operation = CODEC.models.service("polly").operations["StartSpeechSynthesisStream"]
     path = operation.http.request_uri

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudjar.kernel.errors import AwsError
 from cloudjar.wire import frames
+from cloudjar.wire.faults import client_error
 from cloudjar.wire.frames import Message
 from cloudjar.wire.http import Body, Response
 from cloudjar.wire.models import OperationModel, Ref, Shape
@@ -149,21 +150,24 @@ class EventReader:
             self.members[name] = (self.service.shape(member.shape), reader.compile(member))
 
     async def events(self, body: Body) -> AsyncIterator[dict[str, Any]]:
-        """The events of a body as they come. Malformed where the framing or an event is."""
+        """The events of a body as they come. The protocol's client error (AwsError) where the framing or an event is broken."""
         decoder = frames.Decoder()
-        async for chunk in body:
-            for message in decoder.feed(chunk):
-                if ":chunk-signature" in message.headers:
-                    # A signed stream wraps each message in another one that carries its signature; the last is empty.
-                    inner = frames.Decoder().feed(message.payload) if message.payload else []
-                else:
-                    inner = [message]
-                for event in inner:
-                    parsed = self.event(event)
-                    if parsed is not None:
-                        yield parsed
-        if decoder.pending:
-            raise Malformed("document", message="truncated event stream")
+        try:
+            async for chunk in body:
+                for message in decoder.feed(chunk):
+                    for event in self.unwrap(message):
+                        yield event
+            if decoder.pending:
+                raise Malformed("document", message="truncated event stream")
+        except Malformed as fault:
+            raise client_error(fault, self.protocol, self.service.name) from fault
+
+    def unwrap(self, message: Message) -> list[dict[str, Any]]:
+        """The events of one message: a signed stream wraps each in another one that carries its signature; the last is empty."""
+        inner = [message]
+        if ":chunk-signature" in message.headers:
+            inner = frames.Decoder().feed(message.payload) if message.payload else []
+        return [event for event in map(self.event, inner) if event is not None]
 
     def event(self, message: Message) -> dict[str, Any] | None:
         """One message as an event; None for what the model lacks."""
