@@ -7,6 +7,7 @@ limit share an entry with their neighbours of the same first bytes, in order, so
 from __future__ import annotations
 
 import bisect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,6 +189,8 @@ class Store:
         self._page_bytes: int = self._env.stat()["psize"]
         self._written = 0
         self._open: Transaction | None = None
+        self._closing = threading.Lock()
+        self._closed = False
         self.dirty = False
 
     @contextmanager
@@ -245,15 +248,19 @@ class Store:
         self._env.copy(str(directory), compact=compact)
 
     def flush(self) -> None:
-        """Forces what was committed onto the disk. May be called from another thread."""
-        self.dirty = False
-        self._env.sync(True)
+        """Forces what was committed onto the disk. May be called from another thread, and after `close`, which has done it."""
+        with self._closing:
+            if not self._closed:
+                self.dirty = False
+                self._env.sync(True)
 
     def close(self) -> None:
         """Flushes and closes. The store must not be used afterwards."""
         if self.dirty:
             self.flush()
-        self._env.close()
+        with self._closing:
+            self._closed = True
+            self._env.close()
 
     def _grow(self, wanted: int) -> None:
         self._map_bytes = max(self._map_bytes * 2, self._map_bytes + 2 * wanted + HEADROOM_BYTES)
