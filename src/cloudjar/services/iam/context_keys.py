@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudjar.identity.policy.grammar import PolicyProblem, parse
+from cloudjar.identity.policy.grammar import PolicyDocument, PolicyProblem, parse
 from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
@@ -65,7 +65,11 @@ def _keys(documents: list[str]) -> list[str]:
             parsed = parse(text, "resource" if '"Principal"' in text else "identity")
         except PolicyProblem as problem:
             raise errors.invalid_input(problem.message) from None
-        keys = [condition.key for statement in parsed.statements for condition in statement.conditions]
-        for key in keys + _VARIABLE.findall(text):
+        for key in mentioned(text, parsed):
             found.setdefault(key.lower(), key)
     return sorted(found.values())
+
+
+def mentioned(text: str, parsed: PolicyDocument) -> list[str]:
+    """The keys in a document's conditions and variables."""
+    return [condition.key for statement in parsed.statements for condition in statement.conditions] + _VARIABLE.findall(text)

@@ -1,0 +1,84 @@
+"""SimulateCustomPolicy and SimulatePrincipalPolicy."""
+
+import json
+
+import pytest
+from iam_documents import policy
+
+BUCKET = "arn:aws:s3:::b/k"
+
+
+def verdicts(answer):
+    return {(result["EvalActionName"], result["EvalResourceName"]): result["EvalDecision"] for result in answer["EvaluationResults"]}
+
+
+def test_what_is_allowed_denied_and_not_spoken_of(iam):
+    documents = [policy("s3:*"), policy("s3:DeleteObject", effect="Deny")]
+    answer = iam.simulate_custom_policy(
+        PolicyInputList=documents, ActionNames=["s3:GetObject", "s3:DeleteObject", "ec2:RunInstances"], ResourceArns=[BUCKET]
+    )
+    assert [result["EvalDecision"] for result in answer["EvaluationResults"]] == ["allowed", "explicitDeny", "implicitDeny"]
+    assert answer["EvaluationResults"][1]["MatchedStatements"][0]["SourcePolicyId"] == "PolicyInputList.2"
+
+
+def test_the_deciding_statement_is_pointed_at(iam):
+    document = (
+        '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"},\n'
+        '    {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}\n  ]\n}'
+    )
+    answer = iam.simulate_custom_policy(PolicyInputList=[document], ActionNames=["s3:GetObject"])
+    matched = answer["EvaluationResults"][0]["MatchedStatements"]
+    assert matched[0]["StartPosition"] == {"Line": 5, "Column": 5}
+    end = matched[0]["EndPosition"]
+    assert document.splitlines()[end["Line"] - 1][: end["Column"] - 1].endswith('"Resource": "*"}')
+
+
+def test_context_entries_count_and_missing_ones_are_named(iam):
+    statement = json.loads(policy("s3:*"))
+    statement["Statement"][0]["Condition"] = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    call = {"PolicyInputList": [json.dumps(statement)], "ActionNames": ["s3:GetObject"]}
+    without = iam.simulate_custom_policy(**call)["EvaluationResults"][0]
+    assert (without["EvalDecision"], without["MissingContextValues"]) == ("implicitDeny", ["aws:RequestedRegion"])
+    entry = {"ContextKeyName": "aws:RequestedRegion", "ContextKeyValues": ["eu-west-1"], "ContextKeyType": "string"}
+    found = iam.simulate_custom_policy(**call, ContextEntries=[entry])["EvaluationResults"][0]
+    assert (found["EvalDecision"], found["MissingContextValues"]) == ("allowed", [])
+
+
+def test_a_users_groups_and_boundary_take_part(iam):
+    arn = iam.create_user(UserName="u")["User"]["Arn"]
+    iam.create_group(GroupName="g")
+    iam.put_group_policy(GroupName="g", PolicyName="p", PolicyDocument=policy(["s3:*", "ec2:*"]))
+    call = {"PolicySourceArn": arn, "ActionNames": ["s3:GetObject", "ec2:RunInstances"]}
+    assert set(verdicts(iam.simulate_principal_policy(**call)).values()) == {"implicitDeny"}
+    iam.add_user_to_group(GroupName="g", UserName="u")
+    assert set(verdicts(iam.simulate_principal_policy(**call)).values()) == {"allowed"}
+    iam.put_user_permissions_boundary(UserName="u", PermissionsBoundary="arn:aws:iam::aws:policy/AmazonS3FullAccess")
+    answer = iam.simulate_principal_policy(**call)
+    assert verdicts(answer) == {("s3:GetObject", "*"): "allowed", ("ec2:RunInstances", "*"): "implicitDeny"}
+    assert answer["EvaluationResults"][1]["PermissionsBoundaryDecisionDetail"] == {"AllowedByPermissionsBoundary": False}
+
+
+def test_a_resource_policy_can_allow_alone(iam):
+    arn = iam.create_user(UserName="u")["User"]["Arn"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "s3:GetObject", "Resource": BUCKET}
+    answer = iam.simulate_principal_policy(
+        PolicySourceArn=arn,
+        ActionNames=["s3:GetObject"],
+        ResourceArns=[BUCKET],
+        ResourcePolicy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    assert verdicts(answer) == {("s3:GetObject", BUCKET): "allowed"}
+    assert answer["EvaluationResults"][0]["MatchedStatements"][0]["SourcePolicyType"] == "resource"
+
+
+def test_results_come_in_pages(iam):
+    pages = iam.get_paginator("simulate_custom_policy").paginate(
+        PolicyInputList=[policy()], ActionNames=["s3:GetObject", "s3:PutObject", "s3:ListBucket"], PaginationConfig={"PageSize": 2}
+    )
+    assert [len(page["EvaluationResults"]) for page in pages] == [2, 1]
+
+
+@pytest.mark.parametrize("wrong", [{"PolicyInputList": ["{"]}, {"ActionNames": ["everything"]}, {"CallerArn": "arn:aws:s3:::nobody-here"}])
+def test_bad_input_is_refused(iam, aws_error, wrong):
+    with aws_error("InvalidInput"):
+        iam.simulate_custom_policy(**{"PolicyInputList": [policy()], "ActionNames": ["s3:GetObject"]} | wrong)
