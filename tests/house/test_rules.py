@@ -19,7 +19,8 @@ OWNERS: dict[str, tuple[set[str], tuple[str, ...]]] = {
     "clock": (
         {"time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.process_time", "time.sleep"}
         | {"datetime.now", "datetime.utcnow", "datetime.today", "datetime.datetime.now", "datetime.date.today", "date.today"},
-        ("kernel/clock.py",),
+        # Bootstraps run inside functions, not in the jar.
+        ("kernel/clock.py", "services/lambda_/bootstraps/"),
     ),
     "randomness": (
         {"os.urandom", "uuid.uuid1", "uuid.uuid4", "random", "secrets"},
@@ -34,7 +35,7 @@ OWNERS: dict[str, tuple[set[str], tuple[str, ...]]] = {
         | {"os.execvp", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"},
         ("compute/spawn.py", "compute/guard.py", "cli/", "tours/tour.py"),
     ),
-    "environment": ({"os.environ", "os.getenv"}, ("cli/",)),
+    "environment": ({"os.environ", "os.getenv"}, ("cli/", "services/lambda_/bootstraps/")),
 }
 
 # Files that may not be imported by the daemon's path with these (200 ms and 25 MB for botocore alone).

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cloudjar.services.lambda_.pool import Pool
+
 from .conftest import Functions, package
 
 WHO = "import uuid, time\nME = str(uuid.uuid4())\ndef handler(event, context):\n    time.sleep(event or 0)\n    return ME\n"
@@ -101,6 +103,38 @@ def test_many_calls_at_once_all_end(functions: Functions) -> None:
     with ThreadPoolExecutor(40) as threads:
         results = list(threads.map(lambda _: functions.invoke("who"), range(120)))
     assert {result.error for result in results} == {None}
+
+
+@pytest.fixture
+def two_places(functions: Functions) -> Functions:
+    """A machine with room for two sandboxes."""
+    world = functions.world
+    world.local.do(lambda: setattr(world._world().part(Pool), "limit", 2))
+    return functions
+
+
+def test_calls_past_the_machines_room_wait_for_a_sandbox_of_their_own_function(two_places: Functions) -> None:
+    two_places.python("who", WHO, Timeout=30)
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda _: two_places.invoke("who", 0.1), range(8)))
+    assert {result.error for result in results} == {None}
+    assert len({result.value for result in results}) == 2
+
+
+def test_calls_past_the_machines_room_take_the_places_of_other_functions(two_places: Functions) -> None:
+    for name in ("a1", "b2", "c3", "d4"):
+        two_places.python(name, WHO, Timeout=30)
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda n: two_places.invoke(n, 0.1), ["a1", "b2", "c3", "d4"] * 3))
+    assert {result.error for result in results} == {None}
+
+
+def test_sandboxes_that_fail_give_their_places_back(two_places: Functions) -> None:
+    two_places.python("bad", "import none_such\n")
+    two_places.create("gone", {"readme": "x"})
+    for _ in range(3):
+        assert two_places.invoke("bad").error == "Unhandled"
+        assert two_places.invoke("gone").error == "Unhandled"
 
 
 def test_a_deleted_function_leaves_nothing_that_answers(functions: Functions) -> None:

@@ -29,8 +29,11 @@ class Deployments:
         self._world = world
         self.directory = world.directory / "lambda"
         self._making: dict[Path, asyncio.Future[None]] = {}
-        # Left by a jar that is no more.
-        shutil.rmtree(self.directory, ignore_errors=True)
+        # Left by a jar that is no more. A new name at once, and the work elsewhere: it may be many files.
+        if self.directory.exists():
+            self.directory.rename(self.directory.with_name(f"lambda-stale-{world.clock.seconds()}"))
+        stale = list(world.directory.glob("lambda-stale-*"))
+        self._sweeping = asyncio.ensure_future(world.host.offload(_remove_all, stale)) if stale else None
         for name in ("code", "opt", "tmp"):
             (self.directory / name).mkdir(parents=True)
         self._temporary = 0
@@ -119,7 +122,14 @@ class Deployments:
 
     async def close(self) -> None:
         """Everything can be made again."""
+        if self._sweeping is not None:
+            await self._sweeping
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _remove_all(directories: list[Path]) -> None:
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _name(sha256: str) -> str:

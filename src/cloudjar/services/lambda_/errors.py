@@ -71,6 +71,10 @@ def role_not_assumable() -> AwsError:
     return invalid("The role defined for the function cannot be assumed by Lambda.")
 
 
+def role_not_assumable_now() -> AwsError:
+    return AwsError("AccessDeniedException", "The role defined for the function cannot be assumed by Lambda.", status=403)
+
+
 def revision_mismatch(kind: str) -> AwsError:
     return _user(
         "PreconditionFailedException",

@@ -16,12 +16,17 @@ from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, ex
 from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket
 
 if TYPE_CHECKING:
-    from cloudjar.kernel.principal import Principal
+    pass
 
 INIT_SECONDS = 10.0
 """How long initialisation may take before it is cut off and tried again within the first invocation."""
 _SETTLE_SECONDS = 0.1
 """How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again."""
+
+_TAIL = 4096
+"""Letters at most that LogType Tail gives; its 4 KiB are counted in bytes later."""
+_SHIP_SECONDS = 1.0
+_SHIP_BYTES = 256 * 1024
 
 _READY, _EXITED, _FAILED = "ready", "exited", "failed"
 
@@ -29,11 +34,20 @@ _READY, _EXITED, _FAILED = "ready", "exited", "failed"
 class ExecutionEnvironment:
     """One sandbox. Used by one invocation at a time; when it ends, it is replaced."""
 
-    def __init__(self, id: str, version: Version, driver: Driver, *, stream: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        id: str,
+        version: Version,
+        driver: Driver,
+        *,
+        stream: str,
+        now: Callable[[], datetime],
+        ship: Callable[[ExecutionEnvironment, list[tuple[datetime, str]]], None],
+    ) -> None:
+        """`ship` stores lines of log; `now` is world time."""
         self.id = id
         self.version = version
         self.stream = stream
-        self.principal: Principal | None = None
         self.session = Session("", "", "")
         self.expires: datetime | None = None
         """When its credentials do, in world time."""
@@ -44,8 +58,12 @@ class ExecutionEnvironment:
         self.init_ms: float | None = None
         """What initialisation took, until an invocation has reported it."""
         self.peak_bytes = 0
-        self.lines: list[tuple[datetime, str]] = []
-        """What has been written since the last invocation ended."""
+        self.tail = ""
+        """The end of what has been written since the last invocation ended, for LogType Tail."""
+        self._ship = ship
+        self._lines: list[tuple[datetime, str]] = []
+        self._bytes = 0
+        self._shipping: asyncio.TimerHandle | None = None
         self._driver = driver
         self._now = now
         self._loop = asyncio.get_running_loop()
@@ -55,6 +73,8 @@ class ExecutionEnvironment:
         self._invocation: Invocation | None = None
         self._exit: ExitStatus | None = None
         self._init_failure: Outcome | None = None
+        self._seen = 0
+        """Counts lines of output."""
         self._deadline = 0.0
         self._was_handed = False
         """The runtime has the invocation and has not answered it."""
@@ -123,7 +143,8 @@ class ExecutionEnvironment:
             pass
 
     def close(self) -> None:
-        """Lets the socket go."""
+        """Lets the socket go, and stores the last lines."""
+        self.flush()
         if self.socket is not None:
             self.socket.close()
             self.socket = None
@@ -138,10 +159,30 @@ class ExecutionEnvironment:
         memory = self.version.memory_mb
         return Report(milliseconds, memory, min(memory, max(1, -(-self.peak_bytes >> 20))), init)
 
-    def take_lines(self) -> list[tuple[datetime, str]]:
-        """What has been written since the last time."""
-        lines, self.lines = self.lines, []
-        return lines
+    def write(self, text: str, *, in_tail: bool = True) -> None:
+        """Adds to the log, whole lines. It is stored within a second, or at the latest by `flush`."""
+        self._lines.append((self._now(), text))
+        self._bytes += len(text)
+        if in_tail:
+            self.tail = (self.tail + text)[-_TAIL:]
+        if self._bytes > _SHIP_BYTES:
+            self.flush()
+        elif self._shipping is None:
+            self._shipping = self._loop.call_later(_SHIP_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Stores what has been written."""
+        if self._shipping is not None:
+            self._shipping.cancel()
+            self._shipping = None
+        lines, self._lines, self._bytes = self._lines, [], 0
+        if lines:
+            self._ship(self, lines)
+
+    def take_tail(self) -> str:
+        """The tail of one invocation's log; the next one's starts empty."""
+        tail, self.tail = self.tail, ""
+        return tail
 
     # What the runtime asks
 
@@ -225,7 +266,8 @@ class ExecutionEnvironment:
         if self._carriage:
             # The Python runtime keeps a record of several lines together so.
             text = text.rstrip("\r").replace("\r", "\n")
-        self.lines.append((self._now(), text + "\n"))
+        self._seen += 1
+        self.write(text + "\n")
 
     async def _settled(self) -> None:
         if not self._turn.done():
@@ -237,10 +279,10 @@ class ExecutionEnvironment:
     async def _drain(self) -> None:
         """What the runtime wrote before it spoke lies in its pipe: the event loop reads it in its next round."""
         while True:
-            before = len(self.lines)
+            before = self._seen
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            if len(self.lines) == before:
+            if self._seen == before:
                 return
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from functools import lru_cache
 from importlib.util import find_spec
@@ -71,7 +72,9 @@ def _prefixes(version: str) -> list[Path]:
     found = [Path("/usr/local"), Path(sys.base_prefix)]
     for pattern in (f".pyenv/versions/{version}.*", f".local/share/uv/python/cpython-{version}.*"):
         found += sorted(home.glob(pattern), key=_patch, reverse=True)
-    found += [Path(entry).resolve().parent for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        found.append(Path(on_path).resolve().parent.parent)
     return found
 
 

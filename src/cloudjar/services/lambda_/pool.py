@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.compute.driver import Driver, StartFailed
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 600.0
 """Wall seconds after which an idle environment is ended."""
-SANDBOXES = 256
+SANDBOXES = 200
 """How many environments a world keeps at once; further calls wait their turn."""
 _STARTS = 8
 """How many start at once: more would only slow each other down."""
@@ -66,8 +66,12 @@ class Pool:
         self._in_account: dict[tuple[str, str], int] = {}
         self._numbers = 0
         self._reaper: asyncio.TimerHandle | None = None
-        self._places = asyncio.Semaphore(SANDBOXES)
+        self.limit = SANDBOXES
+        self._places = 0
+        """How many environments there are, or are being made."""
+        self._waiting: deque[tuple[Key, asyncio.Future[ExecutionEnvironment | None]]] = deque()
         self._starts = asyncio.Semaphore(_STARTS)
+        self._ending: set[asyncio.Task[None]] = set()
         self._running: set[asyncio.Task[Finished]] = set()
         self._closed = False
 
@@ -98,34 +102,62 @@ class Pool:
 
     async def _run(self, ctx: Context, version: Version, invocation: Invocation) -> Finished:
         key = (ctx.account, ctx.region, version.name, version.number, version.revision)
-        env = self._warm(key)
-        problem: Outcome | None = None
-        spent = 0.0
-        if env is None:
-            await self._place()
-            env, problem, spent = await self._cold(ctx, version, invocation)
         request_id = invocation.request_id
-        before = env.take_lines()
-        started = self._world.clock.now()
-        if problem is None:
-            outcome, milliseconds = await env.run(invocation)
-        else:
-            outcome, milliseconds = problem, spent
-        now = self._world.clock.now()
-        lines = [*before, (started, start_line(request_id, version.label)), *env.take_lines()]
-        lines += [(now, text) for text in crash_lines(request_id, outcome, version.timeout_seconds, now)]
-        report = env.report(milliseconds)
-        lines += [(now, end_line(request_id)), (now, report_line(request_id, report, outcome))]
+        problem: Outcome | None = None
+        milliseconds = 0.0
+        env = await self._acquire(key)
+        if env is None:
+            env, problem, milliseconds = await self._cold(ctx, version, invocation)
+        reusable = False
         try:
-            self._ship(ctx, env, lines)
+            env.write(start_line(request_id, version.label))
+            if problem is None:
+                outcome, milliseconds = await env.run(invocation)
+            else:
+                outcome = problem
+            for line in crash_lines(request_id, outcome, version.timeout_seconds, self._world.clock.now()):
+                env.write(line)
+            env.write(end_line(request_id))
+            env.write(report_line(request_id, env.report(milliseconds), outcome))
+            env.flush()
+            reusable = env.alive and not self._closed
+            return Finished(outcome, env.take_tail())
         finally:
-            if env.alive and not self._closed:
+            if reusable:
                 self._give_back(key, env)
             else:
                 await self._discard(env)
-        return Finished(outcome, "".join(text for _, text in lines if not text.startswith("INIT_START")))
 
-    # Environments
+    # Places
+
+    async def _acquire(self, key: Key) -> ExecutionEnvironment | None:
+        """A warm environment; or None with a place for a new one, waiting for either in turn."""
+        env = self._warm(key)
+        if env is not None:
+            return env
+        if self._places < self.limit:
+            self._places += 1
+            return None
+        oldest = min((e for idle in self._idle.values() for e in idle), key=lambda e: e.idle_since, default=None)
+        if oldest is not None:
+            for idle in self._idle.values():
+                if oldest in idle:
+                    idle.remove(oldest)
+            # Its place is ours.
+            await self._end(oldest)
+            return None
+        turn: asyncio.Future[ExecutionEnvironment | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((key, turn))
+        return await turn
+
+    def _free_place(self) -> None:
+        """A place is free: it goes to who has waited longest."""
+        while self._waiting:
+            _, turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._places -= 1
 
     def _warm(self, key: Key) -> ExecutionEnvironment | None:
         idle = self._idle.get(key)
@@ -138,76 +170,82 @@ class Pool:
             self._end_later(env)
         return None
 
-    async def _place(self) -> None:
-        """Waits for room for one more environment; an idle one of another function makes it."""
-        if self._places.locked():
-            oldest = min((e for idle in self._idle.values() for e in idle), key=lambda e: e.idle_since, default=None)
-            if oldest is not None:
-                for idle in self._idle.values():
-                    if oldest in idle:
-                        idle.remove(oldest)
-                await self._discard(oldest)
-        await self._places.acquire()
+    def _give_back(self, key: Key, env: ExecutionEnvironment) -> None:
+        env.idle_since = monotonic_seconds()
+        if self._waiting:
+            for waiter in self._waiting:
+                if waiter[0] == key and not waiter[1].done():
+                    self._waiting.remove(waiter)
+                    waiter[1].set_result(env)
+                    return
+            # Others wait for room.
+            self._end_later(env)
+            return
+        self._idle.setdefault(key, deque()).append(env)
+        if self._reaper is None:
+            self._reaper = asyncio.get_running_loop().call_later(IDLE_SECONDS / 10, self._reap)
+
+    # Environments
 
     async def _cold(self, ctx: Context, version: Version, invocation: Invocation) -> tuple[ExecutionEnvironment, Outcome | None, float]:
         """A new environment; what went wrong if it did not come up, and the milliseconds of the invocation that went into it."""
         request_id = invocation.request_id
+        env = None
         try:
-            async with self._starts:
-                env = await self._make(ctx, version)
+            env = self._make(ctx, version)
+            problem = await self._start(env, ctx, request_id, INIT_SECONDS)
+            if problem is None or problem.error == "Runtime.InvalidEntrypoint":
+                return env, problem, env.init_ms or 0.0
+            # Lambda tries again within the invocation, and its time limit.
+            env.write(init_report_line(env.init_ms or 0.0, "init", problem))
+            await self._end(env)
+            failed, env = env, None
+            env = self._make(ctx, version, stream=failed.stream)
+            env.tail = failed.tail
+            problem = await self._start(env, ctx, request_id, float(version.timeout_seconds))
         except BaseException:
-            self._places.release()
+            if env is not None:
+                await self._end(env)
+            self._free_place()
             raise
-        problem = await self._start(env, ctx, request_id, INIT_SECONDS)
-        if problem is None:
-            return env, None, 0.0
-        failed = env
-        spent = failed.init_ms or 0.0
-        if problem.error == "Runtime.InvalidEntrypoint":
-            return failed, problem, spent
-        # Lambda tries again within the invocation, and its time limit.
-        failed.lines.append((self._world.clock.now(), init_report_line(spent, "init", problem)))
-        lines = failed.take_lines()
-        await self._end(failed)
-        env = await self._make(ctx, version, stream=failed.stream)
-        started = monotonic_seconds()
-        problem = await self._start(env, ctx, request_id, float(version.timeout_seconds))
-        spent = (monotonic_seconds() - started) * 1000
+        spent, env.init_ms = env.init_ms or 0.0, None
         if problem is not None:
-            env.lines.append((self._world.clock.now(), init_report_line(spent, "invoke", problem)))
-            if problem.status == "timeout":
-                await env.kill()
-        env.lines = lines + env.lines
-        env.init_ms = None
+            env.write(init_report_line(spent, "invoke", problem))
+            await env.kill()
         return env, problem, spent
 
-    async def _make(self, ctx: Context, version: Version, stream: str = "") -> ExecutionEnvironment:
-        """An environment with credentials, not yet started."""
+    def _make(self, ctx: Context, version: Version, stream: str = "") -> ExecutionEnvironment:
+        """An environment with credentials, not yet started. Raises AccessDeniedException."""
         world = self._world
         self._numbers += 1
         driver: Driver = world.host.driver()
         with ctx.transaction():
             date = ctx.now.strftime("%Y/%m/%d")
             stream = stream or f"{date}/[{version.label}]{ctx.ids.hex(32)}"
-            env = ExecutionEnvironment(f"lambda-{world.name}-{self._numbers}", version, driver, stream=stream, now=world.clock.now)
-            self._all.add(env)
             try:
                 answer = ctx.as_service("lambda.amazonaws.com").call(
                     "sts", "AssumeRole", {"RoleArn": version.role, "RoleSessionName": version.name.ljust(2, "-")}
                 )
             except AwsError as error:
-                self._all.discard(env)
                 if error.code in ("AccessDenied", "NoSuchEntity"):
-                    raise AwsError(
-                        "AccessDeniedException", "The role defined for the function cannot be assumed by Lambda.", status=403
-                    ) from None
+                    raise errors.role_not_assumable_now() from None
                 raise
         credentials, user = answer["Credentials"], answer["AssumedRoleUser"]
-        env.expires = credentials["Expiration"]
-        env.principal = Principal(
+        principal = Principal(
             "assumed-role", ctx.account, user["Arn"], user["AssumedRoleId"], credentials["AccessKeyId"], role_arn=version.role
         )
+        acting = ctx.at(principal=principal)
+        env = ExecutionEnvironment(
+            f"lambda-{world.name}-{self._numbers}",
+            version,
+            driver,
+            stream=stream,
+            now=world.clock.now,
+            ship=lambda env, lines: ship(acting, version.logs_to, env.stream, lines),
+        )
+        env.expires = credentials["Expiration"]
         env.session = environment.Session(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+        self._all.add(env)
         return env
 
     async def _start(self, env: ExecutionEnvironment, ctx: Context, request_id: str, seconds: float) -> Outcome | None:
@@ -215,8 +253,7 @@ class Pool:
         world, version = self._world, env.version
         deployments = world.part(Deployments)
         task, opt = await deployments.task(version.code), await deployments.opt(version.layers)
-        # The version's own name changes with AWS's patches; the runtime's is what tells a reader something.
-        env.lines.append((world.clock.now(), f"INIT_START Runtime Version: {version.runtime}\tRuntime Version ARN: \n"))
+        env.write(f"INIT_START Runtime Version: {version.runtime}\n", in_tail=False)
         try:
             argv = entrypoint(version, task, opt)
         except InvalidEntrypoint as problem:
@@ -232,19 +269,31 @@ class Pool:
             session=env.session,
         )
         try:
-            await env.start(environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary))
+            async with self._starts:
+                await env.start(environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary))
         except StartFailed as problem:
             raise errors.service_failed(f"The sandbox could not be started: {problem}") from None
         return await env.initialise(request_id, seconds)
 
-    def _give_back(self, key: Key, env: ExecutionEnvironment) -> None:
-        env.idle_since = monotonic_seconds()
-        self._idle.setdefault(key, deque()).append(env)
-        if self._reaper is None:
-            self._reaper = asyncio.get_running_loop().call_later(IDLE_SECONDS / 10, self._reap)
+    async def _discard(self, env: ExecutionEnvironment) -> None:
+        if env in self._all:
+            await self._end(env)
+            self._free_place()
+
+    async def _end(self, env: ExecutionEnvironment) -> None:
+        self._all.discard(env)
+        env.close()
+        await env.kill()
+        if env.temporary:
+            await self._world.host.offload(self._world.part(Deployments).remove, env.temporary)
+
+    def _end_later(self, env: ExecutionEnvironment) -> None:
+        task = asyncio.get_running_loop().create_task(self._discard(env))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _reap(self) -> None:
-        """Ends what has been idle too long, and what belongs to versions that have changed since."""
+        """Ends what has been idle too long."""
         self._reaper = None
         oldest = monotonic_seconds() - IDLE_SECONDS
         for key, idle in list(self._idle.items()):
@@ -261,22 +310,6 @@ class Pool:
             for env in self._idle.pop(key):
                 self._end_later(env)
 
-    def _end_later(self, env: ExecutionEnvironment) -> None:
-        asyncio.get_running_loop().create_task(self._discard(env))
-
-    async def _discard(self, env: ExecutionEnvironment) -> None:
-        if env in self._all:
-            self._all.discard(env)
-            self._places.release()
-            await self._end(env)
-
-    async def _end(self, env: ExecutionEnvironment) -> None:
-        self._all.discard(env)
-        env.close()
-        await env.kill()
-        if env.temporary:
-            await self._world.host.offload(self._world.part(Deployments).remove, env.temporary)
-
     async def close(self) -> None:
         """Ends every environment."""
         self._closed = True
@@ -284,12 +317,8 @@ class Pool:
             self._reaper.cancel()
         for task in list(self._running):
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*self._running, *self._ending, return_exceptions=True)
         await asyncio.gather(*(self._end(env) for env in list(self._all)), return_exceptions=True)
-
-    def _ship(self, ctx: Context, env: ExecutionEnvironment, lines: list[tuple[datetime, str]]) -> None:
-        if env.principal is not None:
-            ship(ctx.at(principal=env.principal), env.version.logs_to, env.stream, lines)
 
 
 def retire(ctx: Context, name: str, number: int | None = 0) -> None:

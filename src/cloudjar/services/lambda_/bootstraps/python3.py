@@ -148,8 +148,7 @@ class LambdaContext:
         return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
 
     def log(self, message):
-        for target in _log_sinks:
-            target(str(message))
+        _write_record(str(message))
 
     def __repr__(self):
         return (
@@ -178,8 +177,10 @@ def _write_record(text):
     sys.stdout.flush()
 
 
-_log_sinks = [_write_record]
-_request_id = [None]
+class Current:
+    """The invocation that is being served."""
+
+    request_id = ""
 
 
 class LoggingFinder:
@@ -217,7 +218,7 @@ def _set_up_logging(logging):
 
     class LambdaLoggerFilter(logging.Filter):
         def filter(self, record):
-            record.aws_request_id = _request_id[0] or ""
+            record.aws_request_id = Current.request_id
             return True
 
     logging.Formatter.converter = time.gmtime
@@ -338,7 +339,7 @@ def serve(client, handler):
     if status != 200:
         raise SystemExit(1)
     request_id = headers["lambda-runtime-aws-request-id"]
-    _request_id[0] = request_id
+    Current.request_id = request_id
     trace_id = headers.get("lambda-runtime-trace-id")
     if trace_id:
         os.environ["_X_AMZN_TRACE_ID"] = trace_id

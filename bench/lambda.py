@@ -1,0 +1,118 @@
+"""What calling a function costs: warm and cold, beside the function's own time and a bare interpreter.
+
+    python bench/lambda.py [rounds]
+
+A real jar in a process of its own, boto3 over one keep-alive connection. "over" is what a caller waits beyond the time
+that the function itself took (REPORT's Duration); STS GetCallerIdentity shows what boto3 and HTTP take of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+import zipfile
+from multiprocessing import get_context
+from typing import Any
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+SOURCE = "import json\ndef handler(event, context):\n    return event\n"
+
+
+def serve(pipe: Any) -> None:
+    """A jar on a free port, until the pipe closes."""
+    import uvloop
+
+    from cloudjar.gateway.jar import Jar
+
+    async def run() -> None:
+        jar = Jar()
+        pipe.send(await jar.serve())
+        await asyncio.get_running_loop().run_in_executor(None, pipe.poll, None)
+        await jar.stop(0.0)
+
+    uvloop.run(run())
+
+
+def package() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("app.py", SOURCE)
+    return buffer.getvalue()
+
+
+def timed(call: Any) -> tuple[float, Any]:
+    began = time.perf_counter()
+    answer = call()
+    return (time.perf_counter() - began) * 1000, answer
+
+
+def report(answer: dict[str, Any], name: str) -> float:
+    log = base64.b64decode(answer["LogResult"]).decode()
+    match = re.search(rf"\t{name}: ([\d.]+) ms", log)
+    return float(match[1]) if match else 0.0
+
+
+def show(what: str, values: list[float]) -> None:
+    print(f"{what:44} median {statistics.median(values):7.2f} ms   least {min(values):7.2f} ms   worst {max(values):7.2f} ms")
+
+
+def main() -> None:
+    import boto3
+    from botocore.config import Config
+
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    mine, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=serve, args=(theirs,))
+    process.start()
+    theirs.close()
+    url = f"http://127.0.0.1:{mine.recv()}"
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    options: dict[str, Any] = {"endpoint_url": url, "region_name": "us-east-1", **keys}
+    iam, sts, lambda_ = (boto3.client(s, config=Config(retries={"max_attempts": 0}), **options) for s in ("iam", "sts", "lambda"))
+    role = iam.create_role(RoleName="bench", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    request = {"Runtime": "python3.11", "Handler": "app.handler", "Role": role, "Code": {"ZipFile": package()}}
+    lambda_.create_function(FunctionName="bench", **request)
+
+    def invoke(name: str = "bench") -> dict[str, Any]:
+        answer: dict[str, Any] = lambda_.invoke(FunctionName=name, Payload=b'{"a": 1}', LogType="Tail")
+        assert answer["Payload"].read() == b'{"a": 1}'
+        return answer
+
+    invoke()
+    bare = [timed(lambda: subprocess.run(["/usr/bin/python3", "-S", "-E", "-c", "pass"], check=True))[0] for _ in range(20)]
+    floor = [timed(sts.get_caller_identity)[0] for _ in range(rounds)]
+    walls, overs = [], []
+    for _ in range(rounds):
+        wall, answer = timed(invoke)
+        walls.append(wall)
+        overs.append(wall - report(answer, "Duration"))
+    cold, inits = [], []
+    for number in range(max(10, rounds // 10)):
+        lambda_.update_function_configuration(FunctionName="bench", Description=str(number))
+        wall, answer = timed(invoke)
+        cold.append(wall)
+        inits.append(report(answer, "Init Duration"))
+    show("a bare python3 -S -E", bare)
+    show("STS GetCallerIdentity", floor)
+    show("warm invoke", walls)
+    show("warm invoke, over the function's own time", overs)
+    show("cold invoke", cold)
+    show("  of it, Init Duration", inits)
+    mine.close()
+    process.join()
+
+
+if __name__ == "__main__":
+    main()
