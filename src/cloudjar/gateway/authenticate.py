@@ -1,46 +1,211 @@
-"""Who makes a request: credentials to principal."""
+"""Who makes a request: credentials to principal, signatures verified."""
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
 from cloudjar.identity.credentials import AccessKey, Session
+from cloudjar.identity.roles import Role
+from cloudjar.identity.sigv4 import (
+    Credentials,
+    SignatureProblem,
+    SigningKeys,
+    check_scope,
+    declared_payload,
+    parse_credentials,
+    parse_post,
+    to_aws_error,
+    verify,
+    verify_post,
+)
+from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import ANONYMOUS, Principal, root_of
+from cloudjar.kernel.records import replace
 from cloudjar.kernel.world import DEFAULT_ACCOUNT, World
-from cloudjar.wire.http import Request
+from cloudjar.wire.hosts import parse_host
+from cloudjar.wire.http import Body, BufferedBody, Request
+from cloudjar.wire.models import OperationModel
 from cloudjar.wire.route import Route
 
+if TYPE_CHECKING:
+    from cloudjar.wire.catalogue import Catalogue
 
-def authenticate(world: World, target: Route, request: Request, wall_seconds: float) -> Principal:
-    """The principal behind a request's access key.
+ANONYMOUS_SERVICES = frozenset({"s3", "sqs", "sns"})
+"""Services whose resources' policies may let in everybody."""
 
-    `test` is the default account's root and 12 digits are that account's; other keys must have been issued by this
-    world's IAM or STS. Signatures are not verified yet.
-    """
-    key = target.access_key
-    if not key:
-        return ANONYMOUS
+SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+LARGEST_HASHED = 64 << 20
+"""Bytes of a body that is held back until its hash, which the signature covers, is known. S3's own bodies are hashed as they stream."""
+USED_GRANULARITY = timedelta(minutes=1)
+"""When a key was last used is kept to the minute: a write for each call would say no more."""
+
+
+class Authenticator:
+    """Verifies requests; one for a jar. `strict` refuses the keys that stand for a root user without a secret."""
+
+    def __init__(self, wall: Callable[[], float], *, strict: bool = False) -> None:
+        self.strict = strict
+        self._wall = wall
+        self._keys = SigningKeys()
+
+    async def authenticate(
+        self, world: World, catalogue: Catalogue, target: Route, operation: OperationModel, request: Request, body: bytes | Body
+    ) -> tuple[Principal, bytes | Body]:
+        """The caller, and the body to go on with: one that is signed in chunks is verified as it is read.
+
+        `test` is the default account's root and 12 digits are that account's; other keys must have been issued by this world's
+        IAM or STS, and sign what they send. Raises AwsError in the words of the service that is called.
+        """
+        key = target.access_key
+        if key and not self.strict and (root := unsigned_root(key)) is not None:
+            return root, body
+        try:
+            credentials = parse_credentials(request)
+            if credentials is None:
+                if target.service not in ANONYMOUS_SERVICES and not takes_anyone(operation):
+                    raise SignatureProblem("missing")
+                return ANONYMOUS, body
+            _check_scope(catalogue, target, request, credentials)
+            principal, secret = self._find(world, target, credentials)
+            declared = declared_payload(request)
+            if isinstance(body, bytes):
+                digest = None if declared and len(declared) != 64 else sha256(body).hexdigest()
+            elif declared or target.service == "s3":
+                digest = None
+            else:
+                data = await body.read(LARGEST_HASHED)
+                body, digest = BufferedBody(data), sha256(data).hexdigest()
+            verify(request, credentials, secret, self._wall(), digest, self._keys, virtual_bucket=target.virtual_bucket or "")
+        except SignatureProblem as problem:
+            raise to_aws_error(problem, target.protocol, target.service) from None
+        if not isinstance(body, bytes) and declared.startswith("STREAMING-AWS4-"):
+            if not declared.startswith(SIGNED_CHUNKS):
+                if declared.endswith("-EVENTS"):
+                    return principal, body
+                raise AwsError("NotImplemented", f"cloudjar does not verify bodies signed as {declared}", status=501)
+            body = SignedChunks(body, credentials, secret, self._keys, trailer=declared.endswith("-TRAILER"))
+        return principal, body
+
+    def authenticate_form(self, world: World, target: Route, fields: Mapping[str, str]) -> Principal:
+        """The caller behind the fields (names in lower case) of a browser's POST to S3; the anonymous where nothing is signed."""
+        try:
+            credentials = parse_post(fields)
+            if credentials is None:
+                return ANONYMOUS
+            if not self.strict and (root := unsigned_root(credentials.access_key)) is not None:
+                return root
+            principal, secret = self._find(world, target, credentials)
+            verify_post(fields, credentials, secret, self._keys)
+            return principal
+        except SignatureProblem as problem:
+            raise to_aws_error(problem, "rest-xml", "s3") from None
+
+    def _find(self, world: World, target: Route, credentials: Credentials) -> tuple[Principal, str]:
+        """The principal and the secret behind an access key; raises SignatureProblem."""
+        key = credentials.access_key
+        with world.reading() as ctx:
+            session = ctx.get(Session, key) if key[:4] == "ASIA" else None
+            if session is not None:
+                if not hmac.compare_digest(session.token.encode(), credentials.token.encode("utf-8", "replace")):
+                    raise SignatureProblem("token-invalid")
+                if session.expires <= ctx.now:
+                    raise SignatureProblem("token-expired")
+                _note_role(ctx, session.principal, target)
+                return session.principal, session.secret
+            issued = ctx.get(AccessKey, key)
+            if issued is None or issued.status != "Active" or credentials.token:
+                raise SignatureProblem("unknown-key")
+            if issued.last_used is None or not timedelta(0) <= ctx.now - issued.last_used < USED_GRANULARITY:
+                region = target.region or "N/A"
+                ctx.put(replace(issued, last_used=ctx.now, last_used_service=target.service, last_used_region=region))
+        if not issued.user_name:
+            return root_of(issued.account, key), issued.secret
+        return Principal("user", issued.account, issued.user_arn, issued.user_id, key), issued.secret
+
+
+def unsigned_root(key: str) -> Principal | None:
+    """The root user that a well-known access key stands for; None for a real one."""
     if key == "test":
         return root_of(DEFAULT_ACCOUNT, key)
     if len(key) == 12 and key.isdecimal() and key.isascii():
         return root_of(key, key)
-    with world.reading() as ctx:
-        session = ctx.get(Session, key)
-        issued = ctx.get(AccessKey, key)
-        if session is not None and session.expires <= ctx.now:
-            raise AwsError("ExpiredToken", "The security token included in the request is expired", status=403)
-    if session is not None:
-        return session.principal
-    if issued is None or issued.status != "Active":
-        raise unknown_key(target)
-    if not issued.user_name:
-        return root_of(issued.account, key)
-    return Principal("user", issued.account, issued.user_arn, issued.user_id, key)
+    return None
 
 
-def unknown_key(target: Route) -> AwsError:
-    """The error for an access key that nobody issued, as each family of services words it."""
-    if target.service == "s3":
-        return AwsError("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", status=403)
-    if target.protocol in ("query", "ec2"):
-        return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", status=403)
-    return AwsError("UnrecognizedClientException", "The security token included in the request is invalid.", status=400)
+def takes_anyone(operation: OperationModel) -> bool:
+    """Whether an operation needs no signature: AssumeRoleWithWebIdentity and the like."""
+    return operation.auth_type == "none" or "smithy.api#noAuth" in operation.auth
+
+
+def _note_role(ctx: Context, principal: Principal, target: Route) -> None:
+    if principal.kind != "assumed-role":
+        return
+    home = ctx.at(account=principal.account)
+    role = home.get(Role, principal.role_arn.rpartition("/")[2])
+    if role is not None and (role.last_used is None or not timedelta(0) <= ctx.now - role.last_used < USED_GRANULARITY):
+        home.put(replace(role, last_used=ctx.now, last_used_region=target.region or ""))
+
+
+def _check_scope(catalogue: Catalogue, target: Route, request: Request, credentials: Credentials) -> None:
+    """The signature must be for the service that was found and, where the host says one, for its Region."""
+    if credentials.form.startswith("v2"):
+        return
+    name = credentials.service
+    meant = catalogue.by_signing_name.get(name) or catalogue.by_endpoint_prefix.get(name) or ()
+    wanted = name if target.service in meant else catalogue.entries[target.service].signing_name
+    check_scope(credentials, parse_host(request.host).region or "", {wanted})
+
+
+class SignedChunks:
+    """A body in aws-chunked encoding whose chunks are signed: passed on as it is, verified on the way.
+
+    The service that reads it has nothing acknowledged before the last chunk, so that a forged one undoes the whole.
+    """
+
+    def __init__(self, body: Body, credentials: Credentials, secret: str, keys: SigningKeys, *, trailer: bool) -> None:
+        from cloudjar.identity.sigv4 import ChunkVerifier
+
+        self.length = body.length
+        self._body = body
+        self._verifier = ChunkVerifier(credentials, secret, keys)
+        self._trailer = trailer
+
+    async def read(self, limit: int) -> bytes:
+        from cloudjar.wire.http import BodyTooLarge
+
+        found = bytearray()
+        async for data in self:
+            found += data
+            if len(found) > limit:
+                raise BodyTooLarge
+        return bytes(found)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        from cloudjar.wire.aws_chunked import ChunkEnd, Data, Decoder, Event
+        from cloudjar.wire.values import Malformed
+
+        decoder = Decoder()
+
+        def check(events: list[Event]) -> None:
+            for event in events:
+                if isinstance(event, Data):
+                    self._verifier.update(event.data)
+                elif isinstance(event, ChunkEnd):
+                    self._verifier.finish(event.signature)
+                elif self._trailer:
+                    self._verifier.trailer(event.headers, event.signature)
+
+        try:
+            async for data in self._body:
+                check(decoder.feed(data))
+                yield data
+            check(decoder.end())
+        except SignatureProblem as problem:
+            raise to_aws_error(problem, "rest-xml", "s3") from None
+        except Malformed:
+            raise AwsError("IncompleteBody", "The request body terminated unexpectedly", status=400) from None

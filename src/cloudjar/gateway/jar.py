@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from cloudjar.gateway.authenticate import Authenticator
+from cloudjar.gateway.authorize import Judge, Mode
 from cloudjar.gateway.endpoints import Endpoints
 from cloudjar.gateway.pipeline import handle
 from cloudjar.gateway.tls import Authority
+from cloudjar.identity.credentials import Session
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.clock import wall_seconds
 from cloudjar.kernel.context import Call, Context
@@ -76,10 +79,13 @@ class Jar:
         listen: Sequence[str] = ("127.0.0.1",),
         log: logging.Logger | None = None,
         wall: Callable[[], float] = wall_seconds,
+        iam: Mode = "enforce",
+        strict: bool = False,
     ) -> None:
         """`directory` None means ephemeral: a temporary directory, removed at the end. `durability` is "second" or "full".
 
-        `listen` are the addresses or names that endpoints are bound to.
+        `listen` are the addresses or names that endpoints are bound to. `iam` is "enforce", "audit" or "off"; `strict` refuses the
+        access keys that need no secret.
         """
         self.ephemeral = directory is None
         self.durability = durability
@@ -91,6 +97,8 @@ class Jar:
         self.models = Models()
         self.codec = Codec(self.models)
         self.services = Services(self.models)
+        self.authenticator = Authenticator(wall, strict=strict)
+        self.judge = Judge(self.services, iam)
         self.offloader = Offload()
         self.authority = Authority(self.directory / "ca", clock=self.wall)
         self.blobs = BlobStore(self.directory / "blobs")
@@ -164,12 +172,9 @@ class Jar:
 
     def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
         answer = ctx.as_service(service).call("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": service.split(".")[0]})
-        account = role_arn.split(":")[4]
-        assumed = answer["AssumedRoleUser"]
-        principal = Principal(
-            "assumed-role", account, assumed["Arn"], assumed["AssumedRoleId"], answer["Credentials"]["AccessKeyId"], role_arn=role_arn
-        )
-        return ctx.at(account=account, principal=principal)
+        session = ctx.get(Session, answer["Credentials"]["AccessKeyId"])
+        assert session is not None
+        return ctx.at(account=session.principal.account, principal=session.principal)
 
     def page_members(self, service: str, operation: str) -> PageMembers:
         data = self.models.service(service).paginators[operation]
@@ -212,7 +217,8 @@ class Jar:
     # The judge's place
 
     def authorize(self, ctx: Context, operation: Operation, req: dict[str, Any]) -> None:
-        """Every call passes here, from outside and between services; enforcement of policies is not there yet."""
+        """Every call passes here, from outside and between services."""
+        self.judge.authorize(ctx, operation, req)
 
     # Calls
 
@@ -260,7 +266,13 @@ class Jar:
         info = ctx.call_info
         inner = ctx.at()
         inner.call_info = Call(
-            request_id=info.request_id, service=service, operation=operation, url=info.url, source_ip=info.source_ip, secure=info.secure
+            request_id=info.request_id,
+            service=service,
+            operation=operation,
+            url=info.url,
+            source_ip=info.source_ip,
+            secure=info.secure,
+            via=(*info.via, f"{info.service}.amazonaws.com") if info.service else info.via,
         )
         return inner
 

@@ -1,18 +1,17 @@
-"""A request's way: route -> parse -> authenticate -> authorize -> run -> serialise. Read it top to bottom."""
+"""A request's way: route -> find the operation -> authenticate -> parse -> authorize -> run -> serialise. Read it top to bottom."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cloudjar.gateway import own
-from cloudjar.gateway.authenticate import authenticate
 from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.principal import ANONYMOUS
 from cloudjar.kernel.store import StoreFull
 from cloudjar.kernel.world import DEFAULT_ACCOUNT, DEFAULT_REGION, World
-from cloudjar.wire.http import Body, BufferedBody, BodyTooLarge, BodyTruncated, Request, Response
+from cloudjar.wire.http import Body, BodyTooLarge, BodyTruncated, BufferedBody, Request, Response
 from cloudjar.wire.route import Route, route, wants_body
 from cloudjar.wire.validate import validate
 
@@ -43,7 +42,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         target = route(jar.models, request, form)
         service = jar.services.service(target.service)
 
-        # Parse: which operation, with what input? A streamed body stays unread.
+        # Which operation? A streamed body stays unread.
         body: bytes | Body
         if target.protocol in ("query", "ec2"):
             body = await request.body.read(LARGEST_BODY)
@@ -55,11 +54,11 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         implemented = service.operations.get(operation.name) if service else None
         if implemented is None:
             raise not_implemented(target.service, operation.name)
+
+        # Authenticate: who calls, and from which account? Then parse: with what input?
+        principal, body = await jar.authenticator.authenticate(world, jar.models.catalogue, target, operation, request, body)
         req = jar.codec.parse(target, request, body, found).params
         validate(operation, req)
-
-        # Authenticate: who calls, and from which account?
-        principal = authenticate(world, target, request, jar.wall())
         ctx = Context(
             world,
             None,

@@ -28,7 +28,7 @@ T = TypeVar("T")
 class Call:
     """What is known of the request behind a context; timers and listeners have an empty one."""
 
-    __slots__ = ("headers", "operation", "request_id", "secure", "service", "source_ip", "url", "user_agent")
+    __slots__ = ("headers", "operation", "request_id", "secure", "service", "source_ip", "url", "user_agent", "via")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Call:
         user_agent: str = "",
         secure: bool = False,
         headers: Mapping[str, str] = MappingProxyType({}),
+        via: tuple[str, ...] = (),
     ) -> None:
         self.request_id = request_id
         self.service = service
@@ -52,6 +53,8 @@ class Call:
         self.secure = secure
         self.headers = headers
         """The request's headers, names in lower case; empty in calls between services."""
+        self.via = via
+        """The services through which a call came, in order: "cloudformation.amazonaws.com"; empty for the client's own."""
 
 
 class Context:
@@ -205,9 +208,9 @@ class Context:
         """This context under a role, if the role's trust policy lets the service ("events.amazonaws.com") assume it."""
         return self.world.host.assume(self, role_arn, service)
 
-    def as_service(self, service: str) -> Context:
-        """This context as a service principal."""
-        return self.at(principal=service_principal(service, self.account))
+    def as_service(self, service: str, source_arn: str = "") -> Context:
+        """This context as a service principal ("events.amazonaws.com"), acting for a resource of this account."""
+        return self.at(principal=service_principal(service, self.account, source_arn))
 
     def at(self, *, account: str | None = None, region: str | None = None, principal: Principal | None = None) -> Context:
         """The same transaction, seen from another account or Region, or as another principal."""

@@ -26,6 +26,8 @@ class Principal(msgspec.Struct, frozen=True):
     issued: float = 0.0
     """World seconds at which temporary credentials were issued; 0 for lasting ones."""
     mfa: bool = False
+    source_arn: str = ""
+    """The resource on whose behalf a service acts, for aws:SourceArn: a rule, a topic, a bucket."""
 
 
 def root_of(account: str, access_key: str = "") -> Principal:
@@ -33,9 +35,9 @@ def root_of(account: str, access_key: str = "") -> Principal:
     return Principal("root", account, f"arn:aws:iam::{account}:root", account, access_key)
 
 
-def service(name: str, account: str = "") -> Principal:
-    """An AWS service, "events.amazonaws.com"."""
-    return Principal("service", account, name, name)
+def service(name: str, account: str = "", source_arn: str = "") -> Principal:
+    """An AWS service, "events.amazonaws.com", that acts for a resource in an account."""
+    return Principal("service", account, name, name, source_arn=source_arn)
 
 
 ANONYMOUS = Principal("anonymous", "", "*", "anonymous")

@@ -1,0 +1,232 @@
+"""The judge in front of every operation: what a call asks about, which policies bear on it, and the verdict.
+
+The decision itself is identity/policy's; here its question is put together, and its answer becomes AWS's error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any, Literal
+
+from cloudjar.gateway.authorize_asks import PASS_ROLE, Ask, asks, passed_to
+from cloudjar.gateway.authorize_keys import call_keys
+from cloudjar.gateway.denials import Denials
+from cloudjar.identity import encoded_message, explain, organization
+from cloudjar.identity.organization import Member
+from cloudjar.identity.policy import AuthzRequest, CompiledPolicy, Decision, Named, PolicySet, compile_policy, decide, parse
+from cloudjar.identity.principal_keys import Keys, principal_keys, request_keys, resource_keys
+from cloudjar.identity.resource_policy import ResourcePolicy
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.principal import Principal
+from cloudjar.services.iam import effective
+from cloudjar.services.registry import Operation, Services
+
+Mode = Literal["enforce", "audit", "off"]
+MODES: tuple[Mode, ...] = ("enforce", "audit", "off")
+
+COMPILED_KEPT = 2048
+"""Policies that are kept compiled, by their text."""
+
+FEDERATED = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
+"""Operations of STS whose caller is nobody yet: it judges them itself, by the role's trust policy."""
+
+
+class Compiled:
+    """Policies by their text, compiled; bounded. One text always compiles to the same, so that it serves all worlds."""
+
+    def __init__(self, limit: int = COMPILED_KEPT) -> None:
+        self._limit = limit
+        self._found: dict[tuple[str, str], CompiledPolicy] = {}
+
+    def policy(self, text: str, kind: str) -> CompiledPolicy:
+        """The compiled policy; PolicyProblem for a text that is none."""
+        found = self._found.get((text, kind))
+        if found is None:
+            if len(self._found) >= self._limit:
+                self._found.pop(next(iter(self._found)))
+            found = self._found[text, kind] = compile_policy(parse(text, kind))  # type: ignore[arg-type]
+        return found
+
+    def named(self, documents: Iterable[tuple[str, str]], kind: str) -> tuple[Named, ...]:
+        """(name, text) pairs, compiled."""
+        return tuple([Named(name, self.policy(text, kind)) for name, text in documents])
+
+
+class Judge:
+    """Decides about calls. One for a jar; it keeps nothing that must last."""
+
+    def __init__(self, services: Services, mode: Mode = "enforce") -> None:
+        self.mode: Mode = mode
+        self.denials = Denials()
+        self._services = services
+        self._compiled = Compiled()
+
+    def authorize(self, ctx: Context, operation: Operation, req: dict[str, Any]) -> None:
+        """Raises the service's AccessDenied unless the call is allowed; in audit mode, only notes it. Inside a transaction."""
+        if self.mode == "off":
+            return
+        principal = ctx.principal
+        service = operation.model.service.name
+        hooks = self._hooks(service)
+        # An account's root user needs no policy; only its organization's, and the resources' own, can stand in its way.
+        if principal.kind == "root" and hooks is None and ctx.get(Member, principal.account) is None:
+            return
+        if service == "sts" and (operation.name in FEDERATED or principal.kind in ("root", "service")):
+            return
+        if principal.kind == "service" and (hooks is None or principal.arn.partition(".")[0] == service):
+            # A service's work on its own things, and on those that have no policy of their own.
+            return
+        self._judge(ctx, operation, req, hooks)
+
+    def _judge(self, ctx: Context, operation: Operation, req: dict[str, Any], hooks: ModuleType | None) -> None:
+        principal = ctx.principal
+        service = operation.model.service.name
+        questions = asks(ctx, operation, req)
+        if not questions:
+            return
+        plain_root = principal.kind == "root" and ctx.get(Member, principal.account) is None
+        shared: Keys | None = None
+        own: PolicySet | None = None
+        for ask in questions:
+            held = _resource(self._hooks("iam") if ask.spec.action == PASS_ROLE else hooks, ctx, ask.resource)
+            account = held.account if held else _account_in(ask.resource) or principal.account or ctx.account
+            bare = held is None or held.document is None
+            if plain_root and bare and account == principal.account and (held is None or not held.required):
+                continue
+            if principal.kind == "service" and (held is None or ask.spec.action == PASS_ROLE):
+                continue
+            if shared is None:
+                prefix = ask.spec.action.partition(":")[0]
+                shared = request_keys(ctx, prefix) | principal_keys(ctx, principal)
+                own = self._policies_of(ctx, principal)
+            assert own is not None
+            context = shared | self._ask_keys(ctx, service, ask, account, req, hooks)
+            request = AuthzRequest(principal, ask.spec.action, ask.resource, context, account)
+            policies = self._bearing(ctx, own, held, ask, account)
+            decision = decide(request, policies)
+            self.denials.asked(ctx, request, decision)
+            if not decision.allowed:
+                self._refuse(ctx, operation, request, decision)
+                return
+
+    def allowed(self, ctx: Context, action: str, resource: str) -> bool:
+        """Whether the caller may do something else besides, which changes an answer but not whether there is one."""
+        from cloudjar.gateway.authorize_asks import named
+
+        principal = ctx.principal
+        if self.mode != "enforce" or principal.kind == "service":
+            return True
+        ask = Ask(named(action), resource)
+        hooks = self._hooks(action.partition(":")[0])
+        held = _resource(hooks, ctx, resource)
+        account = held.account if held else _account_in(resource) or principal.account
+        context = request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "")
+        request = AuthzRequest(principal, action, resource, context, account)
+        return decide(request, self._bearing(ctx, self._policies_of(ctx, principal), held, ask, account)).allowed
+
+    # What bears on a call
+
+    def _policies_of(self, ctx: Context, principal: Principal) -> PolicySet:
+        """The principal's own side, and its organization's."""
+        if principal.kind in ("service", "anonymous"):
+            return PolicySet()
+        try:
+            found = effective.policies_of(ctx, principal)
+        except AwsError:
+            # The user or role behind still valid credentials is gone.
+            found = effective.Effective()
+        compiled = self._compiled
+        scps = None
+        if "/aws-service-role/" not in principal.role_arn:
+            levels = organization.controls(ctx, principal.account, "SERVICE_CONTROL_POLICY")
+            scps = None if levels is None else tuple([compiled.named(level, "scp") for level in levels])
+        return PolicySet(
+            identity=compiled.named(found.identity, "identity"),
+            boundary=None if found.boundary is None else compiled.named(found.boundary, "identity"),
+            session=None if found.session is None else compiled.named(found.session, "identity"),
+            scps=scps,
+        )
+
+    def _bearing(self, ctx: Context, own: PolicySet, held: ResourcePolicy | None, ask: Ask, account: str) -> PolicySet:
+        """The principal's side together with the resource's."""
+        rcps = None
+        if ask.spec.action.partition(":")[0] in organization.RCP_SERVICES and "/aws-service-role/" not in ctx.principal.role_arn:
+            levels = organization.controls(ctx, account, "RESOURCE_CONTROL_POLICY")
+            rcps = None if levels is None else tuple([self._compiled.named(level, "rcp") for level in levels])
+        if held is None and rcps is None:
+            return own
+        resource: tuple[Named, ...] = ()
+        if held is not None and held.document is not None:
+            kind = "trust" if held.kind == "trust" else "resource"
+            resource = (Named(held.name or ask.resource, self._compiled.policy(held.document, kind)),)
+        return PolicySet(
+            identity=own.identity,
+            resource=resource,
+            boundary=own.boundary,
+            session=own.session,
+            scps=own.scps,
+            rcps=rcps,
+            resource_required=held.required if held else False,
+            resource_kind=held.kind if held else "resource",
+        )
+
+    def _ask_keys(self, ctx: Context, service: str, ask: Ask, account: str, req: dict[str, Any], hooks: ModuleType | None) -> Keys:
+        prefix = ask.spec.action.partition(":")[0]
+        keys = resource_keys(ctx, ask.resource, account, prefix)
+        if ask.spec.action == PASS_ROLE:
+            keys["iam:passedtoservice"] = passed_to(service)
+            return keys
+        keys |= call_keys(ctx, ask.spec, req)
+        more = getattr(hooks, "condition_keys", None)
+        return keys | more(ctx, req, ask.spec.action, ask.resource) if more is not None else keys
+
+    def _hooks(self, service: str) -> ModuleType | None:
+        found = self._services.service(service)
+        module: ModuleType | None = getattr(found.package, "policy", None) if found else None
+        return module
+
+    # The verdict
+
+    def _refuse(self, ctx: Context, operation: Operation, request: AuthzRequest, decision: Decision) -> None:
+        service = operation.model.service
+        self.denials.denied(ctx, request, decision, explain.denial_message(request, decision), enforced=self.mode == "enforce")
+        if self.mode != "enforce":
+            return
+        encoded = ""
+        if service.protocol == "ec2":
+            encoded = encoded_message.encode(_told(request, decision), ctx.world.seed)
+        raise explain.access_denied(service.name, service.protocol, request, decision, encoded)
+
+
+def _resource(hooks: ModuleType | None, ctx: Context, arn: str) -> ResourcePolicy | None:
+    hook = getattr(hooks, "resource_policy", None)
+    found: ResourcePolicy | None = hook(ctx, arn) if hook is not None and arn != "*" else None
+    return found
+
+
+def _account_in(arn: str) -> str:
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 and len(parts[4]) == 12 and parts[4].isdecimal() else ""
+
+
+def _told(request: AuthzRequest, decision: Decision) -> dict[str, Any]:
+    """What DecodeAuthorizationMessage says. Source: its page in the STS API Reference."""
+    conditions = [
+        {"key": key, "values": {"items": [{"value": item} for item in (value if isinstance(value, tuple) else (value,))]}}
+        for key, value in sorted(request.context.items())
+    ]
+    matched = [{"statementId": decision.statement, "effect": "DENY", "sourcePolicyId": decision.policy}] if decision.explicit else []
+    return {
+        "allowed": False,
+        "explicitDeny": decision.explicit,
+        "matchedStatements": {"items": matched},
+        "failures": {"items": []},
+        "context": {
+            "principal": {"id": request.principal.user_id, "arn": request.principal.arn},
+            "action": request.action,
+            "resource": request.resource,
+            "conditions": {"items": conditions},
+        },
+    }

@@ -1,0 +1,108 @@
+"""The condition keys that a request itself brings: its tags, and the service's own keys that are named like its members."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+from cloudjar.identity.principal_keys import Keys, tag_keys
+from cloudjar.identity.service_reference import ActionSpec
+from cloudjar.kernel.context import Context
+
+_TAG_MEMBERS = ("Tags", "tags", "TagList", "Tag")
+
+
+def request_tags(req: dict[str, Any]) -> dict[str, str]:
+    """The tags that a request puts on something, in any of the shapes that services have for them."""
+    for member in _TAG_MEMBERS:
+        if req.get(member):
+            return _as_tags(req[member])
+    found: dict[str, str] = {}
+    for specification in req.get("TagSpecifications") or req.get("TagSpecification") or ():
+        if isinstance(specification, dict):
+            found |= _as_tags(specification.get("Tags") or specification.get("tags"))
+    return found
+
+
+def _as_tags(value: Any) -> dict[str, str]:
+    if isinstance(value, dict):
+        inner = value.get("Items")
+        if isinstance(inner, list):
+            return _as_tags(inner)
+        return {key: item for key, item in value.items() if isinstance(item, str)}
+    found = {}
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, dict):
+            key = item.get("Key") or item.get("key") or item.get("TagKey")
+            if isinstance(key, str):
+                found[key] = str(item.get("Value") or item.get("value") or item.get("TagValue") or "")
+    return found
+
+
+def member_keys(ctx: Context, spec: ActionSpec, req: dict[str, Any]) -> Keys:
+    """The service's own keys whose names are those of the request's members, without regard to case and hyphens."""
+    folded = {name.lower(): value for name, value in req.items()}
+    keys: Keys = {}
+    prefix = spec.action.partition(":")[0]
+    for key, name in _own_keys(spec):
+        value = _text(folded.get(name))
+        if value is not None:
+            keys[key] = value
+    if prefix == "s3":
+        keys |= _s3_keys(ctx, req)
+    elif prefix == "ec2":
+        keys["ec2:region"] = ctx.region
+    return keys
+
+
+@lru_cache(maxsize=2048)
+def _own_keys(spec: ActionSpec) -> tuple[tuple[str, str], ...]:
+    """(key in lower case, the member's name in lower case) of the keys that hold for an action."""
+    keys = set(spec.condition_keys)
+    for resource in spec.resources:
+        keys.update(resource.condition_keys)
+    own = [key for key in sorted(keys) if not key.startswith("aws:") and "$" not in key]
+    return tuple([(key.lower(), key.partition(":")[2].replace("-", "").lower()) for key in own])
+
+
+def _text(value: Any) -> str | tuple[str, ...] | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return None
+
+
+def _s3_keys(ctx: Context, req: dict[str, Any]) -> Keys:
+    """S3's keys are named for its headers. Source: "Policy actions for Amazon S3", condition keys."""
+    headers = ctx.call_info.headers
+    keys: Keys = {f"s3:{name}": value for name, value in headers.items() if name.startswith("x-amz-")}
+    for name in ("if-match", "if-none-match"):
+        if name in headers:
+            keys[f"s3:{name}"] = headers[name]
+    algorithm = "presigned" if "authorization" not in headers and ctx.principal.kind != "anonymous" else "header"
+    if headers:
+        keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"
+        keys["s3:authtype"] = "REST-QUERY-STRING" if algorithm == "presigned" else "REST-HEADER"
+    for member, key in (("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter"), ("VersionId", "s3:versionid")):
+        if req.get(member):
+            keys[key] = req[member]
+    constraint = (req.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
+    if constraint:
+        keys["s3:locationconstraint"] = constraint
+    tagging = req.get("Tagging")
+    tags = dict(parse_qsl(tagging)) if isinstance(tagging, str) else _as_tags((tagging or {}).get("TagSet"))
+    if tags:
+        keys["s3:requestobjecttagkeys"] = tuple(tags)
+        keys |= {f"s3:requestobjecttag/{key.lower()}": value for key, value in tags.items()}
+    return keys
+
+
+def call_keys(ctx: Context, spec: ActionSpec, req: dict[str, Any]) -> Keys:
+    """All that the request's members bring."""
+    return tag_keys(request_tags(req)) | member_keys(ctx, spec, req)

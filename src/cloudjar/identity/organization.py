@@ -1,0 +1,141 @@
+"""Who belongs to an organization, and what its policies say: Organizations writes these records, the judge reads them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.records import Record, record
+
+ControlType = Literal["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"]
+
+Documents = tuple[tuple[str, str], ...]
+"""(name, JSON text), ..."""
+
+RCP_SERVICES = frozenset(
+    {"s3", "sts", "kms", "sqs", "secretsmanager", "ecr", "aoss", "dynamodb", "cognito-idp", "cognito-identity", "logs"}
+)
+"""IAM's prefixes of the services whose resources RCPs bind. Source: "Resource control policies (RCPs)", Organizations User Guide."""
+
+
+@record("organizations.organization", key="id", scope="world")
+class Organization(Record):
+    """A group of accounts under one management account."""
+
+    id: str
+    """o-..."""
+    root_id: str
+    """r-..."""
+    management: str
+    """The management account's number."""
+    created: datetime
+    feature_set: str = "ALL"
+    enabled_types: tuple[str, ...] = ()
+    services: dict[str, datetime] = {}
+    """Services with trusted access, and since when."""
+
+
+@record(
+    "organizations.member",
+    key="account",
+    scope="world",
+    indexes={"organization": ("organization", "account"), "parent": ("parent", "account")},
+)
+class Member(Record):
+    """An account in an organization."""
+
+    account: str
+    organization: str
+    parent: str
+    """The root or organizational unit right above."""
+    name: str
+    email: str
+    joined: datetime
+    method: str = "CREATED"
+    status: str = "ACTIVE"
+
+
+@record("organizations.unit", key="id", scope="world", indexes={"parent": ("parent", "id")})
+class Unit(Record):
+    """An organizational unit."""
+
+    id: str
+    """ou-..."""
+    organization: str
+    parent: str
+    name: str
+
+
+@record("organizations.policy", key="id", scope="world", indexes={"type": ("organization", "type", "id")})
+class Control(Record):
+    """A policy of an organization."""
+
+    id: str
+    """p-..."""
+    organization: str
+    type: str
+    name: str
+    description: str
+    content: str
+    aws_managed: bool = False
+
+
+@record("organizations.attachment", key=("target", "policy"), scope="world", indexes={"policy": ("policy", "target")})
+class ControlAttachment(Record):
+    """That a policy is attached to a root, unit or account."""
+
+    target: str
+    policy: str
+    type: str
+
+
+def membership(ctx: Context, account: str) -> Member | None:
+    """The account's place in an organization; None for an account on its own."""
+    return ctx.get(Member, account)
+
+
+def line_of(ctx: Context, organization: Organization, node: str) -> tuple[str, ...]:
+    """The ids from the organization's root down to a unit or, given its parent and itself, an account; both ends included."""
+    found = [node]
+    member = ctx.get(Member, node) if node.isdecimal() else None
+    above = member.parent if member else None
+    if member is None and node != organization.root_id:
+        unit = ctx.get(Unit, node)
+        above = unit.parent if unit else None
+    while above is not None:
+        found.append(above)
+        unit = ctx.get(Unit, above)
+        above = unit.parent if unit else None
+    return tuple(reversed(found))
+
+
+def controls(ctx: Context, account: str, kind: ControlType) -> tuple[Documents, ...] | None:
+    """The policies of a type that bind an account, by level, from the root to the account; None where none do.
+
+    The management account is bound by none.
+    """
+    member = ctx.get(Member, account)
+    if member is None:
+        return None
+    organization = ctx.get(Organization, member.organization)
+    if organization is None or organization.management == account or kind not in organization.enabled_types:
+        return None
+    levels = []
+    for node in line_of(ctx, organization, account):
+        found = []
+        for attachment in ctx.where(ControlAttachment, target=node):
+            if attachment.type == kind:
+                control = ctx.get(Control, attachment.policy)
+                if control is not None:
+                    found.append((control.id, control.content))
+        levels.append(tuple(found))
+    return tuple(levels)
+
+
+def path_of(ctx: Context, member: Member) -> str:
+    """aws:PrincipalOrgPaths' value: "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"."""
+    organization = ctx.get(Organization, member.organization)
+    if organization is None:
+        return f"{member.organization}/"
+    return "/".join((member.organization, *line_of(ctx, organization, member.account)[:-1])) + "/"

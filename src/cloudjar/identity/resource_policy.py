@@ -1,0 +1,26 @@
+"""What a service tells the judge about one of its resources.
+
+A service whose resources have policies, or whose ARNs leave the account out, has a module `policy.py` with
+`resource_policy(ctx, arn) -> ResourcePolicy | None`: None where there is no such resource or it can have no policy; it may
+raise the service's own error for a resource that is not there. The module may also have `condition_keys(ctx, req, action,
+arn)`, the service's own condition keys, in lower case, as far as they cannot be read from the request's members by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePolicy:
+    """A resource's owner and, if it has one, its policy."""
+
+    account: str
+    document: str | None = None
+    """The policy's JSON text."""
+    name: str = ""
+    """What explanations call it: the resource's ARN, mostly."""
+    required: bool = False
+    """Identity policies count only as far as this policy hands its account the choice: KMS keys, role trust."""
+    kind: Literal["resource", "trust"] = "resource"
