@@ -78,6 +78,7 @@ def logs(args: Namespace, environ: Mapping[str, str]) -> int:
     with file:
         for line in deque(file, maxlen=max(args.lines, 0)):
             _print_line(line, args.json)
+        sys.stdout.flush()
         if args.follow:
             for line in _following(file):
                 _print_line(line, args.json)
