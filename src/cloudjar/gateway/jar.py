@@ -10,7 +10,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -175,6 +175,15 @@ class Jar:
         session = ctx.get(Session, answer["Credentials"]["AccessKeyId"])
         assert session is not None
         return ctx.at(account=session.principal.account, principal=session.principal)
+
+    def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
+        return self.authenticator.authenticate_form(ctx.world, Route("s3", "rest-xml", ctx.region), fields)
+
+    def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
+        return self.authenticator.authenticate_form(ctx.world, ctx.region, fields)
+
+    def allowed(self, ctx: Context, action: str, resource: str) -> bool:
+        return self.judge.allowed(ctx, action, resource)
 
     def page_members(self, service: str, operation: str) -> PageMembers:
         data = self.models.service(service).paginators[operation]

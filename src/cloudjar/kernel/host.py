@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from cloudjar.kernel.context import Context
     from cloudjar.kernel.paging import PageMembers
+    from cloudjar.kernel.principal import Principal
     from cloudjar.kernel.world import World
 
 T = TypeVar("T")
@@ -26,6 +27,18 @@ class Host(Protocol):
 
     def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
         """The context under a role that a service may assume."""
+        ...
+
+    def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
+        """The principal who signed the fields (names in lower case) of a browser's form; raises AwsError."""
+        ...
+
+    def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
+        """Who signed the fields (names in lower case) of a browser's form; the anonymous where nobody did."""
+        ...
+
+    def allowed(self, ctx: Context, action: str, resource: str) -> bool:
+        """Whether the caller may do something else besides ("s3:ListBucket"), where that changes an answer."""
         ...
 
     def page_members(self, service: str, operation: str) -> PageMembers:

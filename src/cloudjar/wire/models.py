@@ -272,6 +272,10 @@ class ServiceModel:
     def __init__(self, name: str, data: bytes, paginators: Path | None = None, decoders: Decoders | None = None) -> None:
         self._decoders = decoders or Decoders()
         raw = self._decoders.model.decode(data)
+        if name in patches.ADDITIONS:
+            more = self._decoders.model.decode(patches.ADDITIONS[name])
+            raw.operations.update(more.operations)
+            raw.shapes.update(more.shapes)
         head = raw.metadata
         self.name = name
         self.metadata = head

@@ -132,3 +132,44 @@ ROUTE_LAST: dict[str, int] = {
 
 # REST services whose clients sign nothing, so that only the path tells them from S3.
 UNSIGNED_SERVICES: tuple[str, ...] = ("sso-oidc", "sso")
+
+# Operations that AWS has and no model: browsers' form uploads to S3. Source: "POST Object" in the Amazon S3 API Reference.
+ADDITIONS: dict[str, bytes] = {
+    "s3": b"""{
+  "metadata": {},
+  "operations": {
+    "PostObject": {
+      "name": "PostObject", "http": {"method": "POST", "requestUri": "/{Bucket}"}, "authtype": "none",
+      "input": {"shape": "PostObjectRequest"}, "output": {"shape": "PostObjectOutput"}
+    }
+  },
+  "shapes": {
+    "PostObjectRequest": {
+      "type": "structure", "required": ["Bucket"], "payload": "Body",
+      "members": {
+        "Body": {"shape": "Body", "streaming": true},
+        "Bucket": {"shape": "BucketName", "location": "uri", "locationName": "Bucket"}
+      }
+    },
+    "PostObjectOutput": {
+      "type": "structure", "payload": "PostResponse",
+      "members": {
+        "StatusCode": {"shape": "PartsCount", "location": "statusCode"},
+        "ETag": {"shape": "ETag", "location": "header", "locationName": "ETag"},
+        "Location": {"shape": "Location", "location": "header", "locationName": "Location"},
+        "VersionId": {"shape": "ObjectVersionId", "location": "header", "locationName": "x-amz-version-id"},
+        "ServerSideEncryption": {
+          "shape": "ServerSideEncryption", "location": "header", "locationName": "x-amz-server-side-encryption"
+        },
+        "PostResponse": {"shape": "PostResponse"}
+      }
+    },
+    "PostResponse": {
+      "type": "structure",
+      "members": {
+        "Location": {"shape": "Location"}, "Bucket": {"shape": "BucketName"}, "Key": {"shape": "ObjectKey"}, "ETag": {"shape": "ETag"}
+      }
+    }
+  }
+}""",
+}

@@ -264,3 +264,35 @@ def copy_source_too_large(limit: int) -> AwsError:
 
 def incomplete_chunks() -> AwsError:
     return AwsError("IncompleteBody", "The request body terminated unexpectedly", status=400)
+
+
+def not_a_form() -> AwsError:
+    words = "Bucket POST must be of the enclosure-type multipart/form-data"
+    return AwsError("PreconditionFailed", words, status=412, members={"Condition": words})
+
+
+def malformed_post() -> AwsError:
+    words = "The body of your POST request is not well-formed multipart/form-data."
+    return AwsError("MalformedPOSTRequest", words, status=400)
+
+
+def fields_too_large() -> AwsError:
+    words = "Your POST request fields preceding the upload file were too large."
+    return AwsError("MaxPostPreDataLengthExceeded", words, status=400)
+
+
+def one_file() -> AwsError:
+    return invalid_argument("POST requires exactly one file upload per request.", "file", 0)
+
+
+def too_small(size: int, limit: int) -> AwsError:
+    words = "Your proposed upload is smaller than the minimum allowed size"
+    return AwsError("EntityTooSmall", words, status=400, members={"ProposedSize": size, "MinSizeAllowed": limit})
+
+
+def invalid_policy(message: str) -> AwsError:
+    return AwsError("InvalidPolicyDocument", message, status=400)
+
+
+def against_policy(message: str) -> AwsError:
+    return AwsError("AccessDenied", f"Invalid according to Policy: {message}", status=403)

@@ -59,7 +59,7 @@ async def receive(ctx: Context, req: dict[str, Any], keep: str | None = None) ->
         source, length = decoded(body, trailers), decoded_length(headers)
         if length is None:
             raise errors.missing_length()
-    elif length is None and "transfer-encoding" not in headers and not isinstance(body, BufferedBody):
+    elif headers and "content-length" not in headers and "transfer-encoding" not in headers:
         raise errors.missing_length()
     if length is not None and length > LARGEST_PUT:
         raise errors.too_large(length, LARGEST_PUT)

@@ -11,6 +11,7 @@ from cloudjar.services.s3.buckets import find_bucket, object_arn
 from cloudjar.services.s3.checksums import checksum_to_wire
 from cloudjar.services.s3.conditions import check_form, check_write
 from cloudjar.services.s3.events import notify
+from cloudjar.services.s3.forms import FormFile
 from cloudjar.services.s3.metadata import SSE, read_metadata
 from cloudjar.services.s3.objects import Object, shown_version, store
 from cloudjar.services.s3.payload import receive
@@ -49,7 +50,7 @@ async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 **fields,
             ),
         )
-        notify(ctx, bucket, "ObjectCreated:Put", stored)
+        notify(ctx, bucket, "ObjectCreated:Post" if isinstance(req.get("Body"), FormFile) else "ObjectCreated:Put", stored)
     answer: dict[str, Any] = {"ETag": f'"{stored.etag}"', **SSE, **checksum_to_wire(stored.checksum)}
     version_id = shown_version(bucket, stored)
     if version_id is not None:

@@ -1,0 +1,96 @@
+"""Bucket policies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from cloudjar.identity.policy import PolicyDocument, PolicyProblem, parse
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.marks import operation
+from cloudjar.kernel.records import Record, record
+from cloudjar.services.s3 import public_access
+from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
+
+LARGEST = 20 * 1024
+"""Bytes of a bucket policy."""
+
+
+@record("s3.bucket_policy", key="bucket", scope="world")
+class BucketPolicy(Record):
+    """The policy of a bucket."""
+
+    bucket: str
+    bucket_created: datetime
+    """Which bucket of that name: a policy goes with its bucket."""
+    document: str
+    public: bool = False
+
+
+def policy_of(ctx: Context, bucket: Bucket) -> BucketPolicy | None:
+    """A bucket's policy, if it has one."""
+    found = ctx.get(BucketPolicy, bucket.name)
+    return found if found is not None and found.bucket_created == bucket.created else None
+
+
+def _malformed(message: str) -> AwsError:
+    return AwsError("MalformedPolicy", message, status=400)
+
+
+def _no_policy(bucket: str) -> AwsError:
+    return AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", status=404, members={"BucketName": bucket})
+
+
+def _check(text: str, bucket: Bucket) -> PolicyDocument:
+    if len(text.encode()) > LARGEST:
+        raise _malformed("Policies must be no larger than 20 KB")
+    try:
+        document = parse(text, "resource")
+    except PolicyProblem as problem:
+        raise _malformed(problem.message) from None
+    for statement in document.statements:
+        for arn in statement.resources or statement.not_resources or ():
+            name = arn.split(":", 5)[-1].partition("/")[0]
+            # A pattern in place of the name can stand for no bucket but this one.
+            if arn != "*" and ":s3:" in arn and name != bucket.name and "*" not in name and "?" not in name and "$" not in name:
+                raise _malformed("Policy has invalid resource")
+        if any(not action.lower().startswith(("s3:", "s3-", "*")) for action in statement.actions or statement.not_actions or ()):
+            raise _malformed("Policy has invalid action")
+    return document
+
+
+@operation(on=bucket_arn)
+def put_bucket_policy(ctx: Context, req: dict[str, Any]) -> None:
+    bucket = find_bucket(ctx, req)
+    public = public_access.is_public(_check(req["Policy"], bucket))
+    if public and public_access.of(ctx, bucket).block_policy:
+        words = (
+            f"User: {ctx.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
+            f'"{bucket.arn}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.'
+        )
+        raise AwsError("AccessDenied", words, status=403)
+    ctx.put(BucketPolicy(bucket.name, bucket.created, req["Policy"], public))
+
+
+@operation(on=bucket_arn)
+def get_bucket_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    found = policy_of(ctx, find_bucket(ctx, req))
+    if found is None:
+        raise _no_policy(req["Bucket"])
+    return {"Policy": found.document}
+
+
+@operation(on=bucket_arn)
+def get_bucket_policy_status(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    found = policy_of(ctx, find_bucket(ctx, req))
+    if found is None:
+        raise _no_policy(req["Bucket"])
+    return {"PolicyStatus": {"IsPublic": found.public}}
+
+
+@operation(on=bucket_arn)
+def delete_bucket_policy(ctx: Context, req: dict[str, Any]) -> None:
+    found = policy_of(ctx, find_bucket(ctx, req))
+    if found is not None:
+        ctx.delete(found)
