@@ -82,6 +82,7 @@ def main() -> None:
     options: dict[str, Any] = {"endpoint_url": url, "region_name": "us-east-1", **keys}
     iam, sts, lambda_ = (boto3.client(s, config=Config(retries={"max_attempts": 0}), **options) for s in ("iam", "sts", "lambda"))
     role = iam.create_role(RoleName="bench", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="bench", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
     request = {"Runtime": "python3.11", "Handler": "app.handler", "Role": role, "Code": {"ZipFile": package()}}
     lambda_.create_function(FunctionName="bench", **request)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from cloudjar.gateway import localstack, own_clock, own_looks, own_worlds
+from cloudjar.gateway import localstack, own_clock, own_lambda, own_looks, own_worlds
 from cloudjar.gateway.own_http import Ask, Handler, Refusal, check_asker, read_body, read_query, refused
 from cloudjar.kernel.world import World
 from cloudjar.kernel.worlds import WorldProblem
@@ -42,6 +42,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/_cloudjar/ca"): own_looks.ca_files,
     ("GET", "/_cloudjar/ca.pem"): own_looks.ca,
     ("GET", "/_cloudjar/ca-bundle.pem"): own_looks.ca_bundle,
+    ("GET", "/_cloudjar/lambda/package"): own_lambda.package,
     ("GET", "/_localstack/health"): localstack.health,
     ("POST", "/_localstack/health"): localstack.act,
     ("GET", "/_localstack/info"): localstack.info,

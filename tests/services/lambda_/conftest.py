@@ -80,11 +80,19 @@ class Result:
         self.log = base64.b64decode(answer.get("LogResult", "")).decode()
 
 
+def make_role(world: LocalWorld) -> str:
+    """A role that Lambda may assume, and that may write logs and call functions."""
+    iam = world.client("iam")
+    arn: str = iam.create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="function", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
+    iam.attach_role_policy(RoleName="function", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaRole")
+    return arn
+
+
 @pytest.fixture
 def role(world: LocalWorld) -> str:
-    """A role that Lambda may assume."""
-    arn: str = world.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-    return arn
+    """The role of the test's functions."""
+    return make_role(world)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from cloudjar.services.lambda_.pool import Pool
+
 from .conftest import ECHO, Functions
 
 
@@ -172,3 +174,25 @@ def test_an_answer_past_six_megabytes_is_refused(functions: Functions) -> None:
     assert result.error == "Unhandled"
     assert result.value["errorType"] == "Function.ResponseSizeTooLarge"
     assert "Exceeded maximum allowed payload size (6291556 bytes)." in result.log
+
+
+def test_an_init_that_takes_too_long_is_cut_off_and_repeated_in_the_invocation(functions: Functions) -> None:
+    world = functions.world
+    world.local.do(lambda: setattr(world._world().part(Pool), "init_seconds", 0.3))
+    functions.create("slow", {"bootstrap": ECHO.replace("while true", "sleep 0.6\nwhile true")}, Timeout=20)
+    result = functions.invoke("slow", 1)
+    assert result.value == 1
+    duration = re.search(r"\tDuration: ([\d.]+) ms", result.log)
+    assert re.search(r"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\tStatus: timeout\n", result.log)
+    # The second initialisation counts as the invocation's.
+    assert duration
+    assert float(duration[1]) > 600
+    assert "Init Duration" not in functions.invoke("slow", 1).log
+
+
+def test_what_is_not_http_does_no_harm(functions: Functions) -> None:
+    source = ECHO.replace(
+        "while true", 'ADDR=${AWS_LAMBDA_RUNTIME_API}\nprintf "nonsense\\r\\n\\r\\n" | curl -s telnet://$ADDR\nwhile true'
+    )
+    functions.create("odd", {"bootstrap": source})
+    assert functions.invoke("odd", 1).value == 1

@@ -15,7 +15,7 @@ import pytest
 
 from cloudjar.gateway.inprocess import LocalJar, LocalWorld
 
-from .conftest import Functions
+from .conftest import Functions, make_role
 
 NOTE = "def handler(event, context):\n    print('handled', event['n'], context.aws_request_id)\n"
 FAIL = "def handler(event, context):\n    print('tried', context.aws_request_id)\n    raise ValueError('no')\n"
@@ -116,11 +116,10 @@ import json, os, sys
 from pathlib import Path
 from cloudjar.gateway.inprocess import LocalJar
 sys.path.insert(0, sys.argv[2])
-from lambda_.conftest import TRUST, Functions
+from lambda_.conftest import Functions, make_role
 jar = LocalJar(Path(sys.argv[1]))
 world = jar.world()
-role = world.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-functions = Functions(world, role)
+functions = Functions(world, make_role(world))
 functions.python("slow", "import time\\ndef handler(event, context):\\n    time.sleep(event['for'])\\n    print('handled')\\n", Timeout=60)
 functions.invoke("slow", {"for": 0})
 functions.client.invoke(FunctionName="slow", InvocationType="Event", Payload=b'{"for": 1}')
@@ -163,10 +162,7 @@ def test_no_sandbox_outlives_its_jar() -> None:
     before = _sandboxes()
     with LocalJar() as jar:
         world = jar.world()
-        from .conftest import TRUST
-
-        role = world.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-        functions = Functions(world, role)
+        functions = Functions(world, make_role(world))
         functions.python("note", NOTE)
         functions.invoke("note", {"n": 1})
         assert _sandboxes() > before

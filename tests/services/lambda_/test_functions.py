@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import urllib.request
 from datetime import UTC, datetime
 from typing import Any
 
@@ -213,3 +215,11 @@ def test_account_settings_count_what_is_used(functions: Functions) -> None:
     settings = functions.client.get_account_settings()
     assert settings["AccountUsage"]["FunctionCount"] == 1
     assert settings["AccountLimit"]["ConcurrentExecutions"] == 1000
+
+
+def test_the_package_can_be_fetched_back(functions: Functions, world: LocalWorld) -> None:
+    data = package({"app.py": SOURCE, "large.bin": os.urandom(100_000)})
+    functions.python("f", SOURCE, Code={"ZipFile": data})
+    location = functions.client.get_function(FunctionName="f")["Code"]["Location"]
+    with urllib.request.urlopen(world.endpoint + "/" + location.split("/", 3)[3]) as answer:
+        assert answer.read() == data

@@ -9,7 +9,7 @@ import pytest
 
 from cloudjar.gateway.inprocess import LocalWorld
 
-from .conftest import Functions
+from .conftest import TRUST, Functions
 
 ANSWER = "def handler(event, context):\n    print('ran')\n    return event\n"
 
@@ -81,7 +81,10 @@ def test_the_tail_is_the_last_four_kibibytes(functions: Functions) -> None:
 
 def test_a_function_whose_role_is_gone_is_denied(functions: Functions, world: LocalWorld, aws_error: Any) -> None:
     functions.python("f", ANSWER)
-    world.client("iam").delete_role(RoleName="function")
+    iam = world.client("iam")
+    for policy in iam.list_attached_role_policies(RoleName="function")["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName="function", PolicyArn=policy["PolicyArn"])
+    iam.delete_role(RoleName="function")
     with aws_error("AccessDeniedException", "The role defined for the function cannot be assumed by Lambda."):
         functions.invoke("f")
 
@@ -105,3 +108,39 @@ def test_an_older_client_may_still_use_invoke_async(functions: Functions, world:
     assert functions.client.invoke_async(FunctionName="f", InvokeArgs=b"{}")["Status"] == 202
     world.settle()
     assert "ran\n" in log_lines("/aws/lambda/f")
+
+
+def test_a_payload_that_is_nested_too_deep_is_refused(functions: Functions) -> None:
+    functions.python("f", ANSWER)
+    with pytest.raises(functions.client.exceptions.InvalidRequestContentException):
+        functions.client.invoke(FunctionName="f", Payload=b"[" * 200_000 + b"]" * 200_000)
+
+
+def test_an_answer_that_is_nested_too_deep_is_passed_on(functions: Functions) -> None:
+    functions.python("f", "def handler(e, c):\n    x = []\n    for _ in range(400):\n        x = [x]\n    raise ValueError(str(x))\n")
+    assert functions.invoke("f").value["errorType"] == "ValueError"
+
+
+@pytest.mark.parametrize("context", ["!", "e30", "W10=", "WyJhIl0"])
+def test_a_bad_client_context_never_breaks_the_jar(functions: Functions, context: str) -> None:
+    functions.python("f", ANSWER)
+    try:
+        functions.client.invoke(FunctionName="f", ClientContext=context)
+    except functions.client.exceptions.InvalidParameterValueException as error:
+        assert "Client context" in str(error)
+
+
+def test_a_role_that_may_not_write_logs_leaves_none(functions: Functions, world: LocalWorld) -> None:
+    role = world.client("iam").create_role(RoleName="silent", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    functions.python("f", ANSWER, Role=role)
+    assert "ran\n" in functions.invoke("f").log
+    assert world.client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_another_account_may_call_once_the_policy_lets_it(functions: Functions, world: LocalWorld) -> None:
+    arn = functions.python("f", ANSWER)["FunctionArn"]
+    other = world.client("lambda", access_key="111122223333")
+    with pytest.raises(other.exceptions.ClientError, match="AccessDenied"):
+        other.invoke(FunctionName=arn)
+    functions.client.add_permission(FunctionName="f", StatementId="a", Action="lambda:InvokeFunction", Principal="111122223333")
+    assert other.invoke(FunctionName=arn, Payload=b"7")["Payload"].read() == b"7"

@@ -59,7 +59,7 @@ def _record(ctx: Context, queued: Queued, payload: bytes, outcome: Outcome | Non
 def _value(payload: bytes) -> Any:
     try:
         return json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return payload.decode("utf-8", "replace")
 
 

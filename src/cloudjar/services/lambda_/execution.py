@@ -106,9 +106,8 @@ class ExecutionEnvironment:
         assert self._exit is not None
         return self._init_failure or exited(self._exit, request_id)
 
-    async def run(self, invocation: Invocation, seconds: float | None = None) -> tuple[Outcome, float]:
-        """One invocation, and the milliseconds that it took. An environment that is not `alive` afterwards is of no more use."""
-        limit = self.version.timeout_seconds if seconds is None else seconds
+    async def run(self, invocation: Invocation, limit: float) -> tuple[Outcome, float]:
+        """One invocation of at most `limit` seconds, and the milliseconds that it took. If it is not `alive` afterwards, it is used up."""
         answer = self._answer = self._loop.create_future()
         self._invocation = invocation
         started = monotonic_seconds()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -102,6 +103,11 @@ def check_revision(wanted: str | None, revision: str, kind: str = "GetFunction/G
         raise errors.revision_mismatch(kind)
 
 
+def runtime_version_arn(ctx: Context, runtime: str) -> str:
+    """Names what runs a runtime. AWS's carry the digest of a build of theirs; here it is the runtime's name that is digested."""
+    return f"arn:{ctx.partition}:lambda:{ctx.region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
+
+
 def aws_time(moment: datetime) -> str:
     """As Lambda writes it: 2026-11-23T05:00:00.000+0000."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}+0000"
@@ -130,6 +136,7 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         "PackageType": "Zip",
         "Architectures": [version.architecture],
         "EphemeralStorage": {"Size": version.storage_mb},
+        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(ctx, version.runtime)},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": version.logs_to},
     }
@@ -163,7 +170,7 @@ def get_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     function = find_function(ctx, who.name)
     wire: dict[str, Any] = {
         "Configuration": version_to_wire(ctx, version, who.qualifier),
-        "Code": {"RepositoryType": "S3", "Location": code_location(ctx, "functions", f"{who.name}/{version.number}")},
+        "Code": {"RepositoryType": "S3", "Location": code_location(ctx, "function", who.name, version.number)},
     }
     tags = ctx.tags(function_arn(ctx, who.name))
     if tags:
@@ -173,10 +180,10 @@ def get_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return wire
 
 
-def code_location(ctx: Context, kind: str, rest: str) -> str:
+def code_location(ctx: Context, kind: str, name: str, version: int) -> str:
     """A URL of this jar's own from which a package can be fetched."""
     base = ctx.call_info.url or "http://localhost:4566"
-    return f"{base}/_cloudjar/lambda/{kind}/{ctx.account}/{ctx.region}/{rest}"
+    return f"{base}/_cloudjar/lambda/package?kind={kind}&account={ctx.account}&region={ctx.region}&name={name}&version={version}"
 
 
 @operation(on=on_function)

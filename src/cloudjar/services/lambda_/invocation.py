@@ -91,7 +91,7 @@ def posted_error(body: bytes, error_type: str) -> Outcome:
         try:
             told: Any = json.loads(body)
             kind = str(told.get("errorType") or "") if isinstance(told, dict) else ""
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = ""
     return Outcome(body, kind or "Runtime.Unknown", "error")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ SYNCHRONOUS_LIMIT = 6_291_456
 EVENT_LIMIT = 1_048_576
 """Bytes of a payload: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 _TAIL = 4096
+_TRACE = re.compile(r"[A-Za-z0-9=;:.-]{1,256}")
 
 
 @operation(on=on_function)
@@ -73,10 +75,11 @@ def checked_json(payload: bytes) -> bytes:
     if not payload:
         return b"{}"
     try:
-        msgspec.json.decode(payload, type=msgspec.Raw)
         msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise errors.payload_not_json(str(problem)) from None
+    except RecursionError:
+        raise errors.payload_not_json("Document nesting depth exceeds the maximum allowed") from None
     return payload
 
 
@@ -86,14 +89,16 @@ def _client_context(text: str) -> str:
         return ""
     try:
         decoded = base64.b64decode(text, validate=True).decode()
-        json.loads(decoded)
-    except ValueError:
+        return json.dumps(json.loads(decoded), separators=(",", ":"))
+    except (ValueError, RecursionError):
         raise errors.invalid("Client context must be a valid Base64-encoded JSON object.") from None
-    return json.dumps(json.loads(decoded), separators=(",", ":"))
 
 
 def trace_id(ctx: Context) -> str:
-    """A trace header that nothing samples."""
+    """The caller's trace header, or one that nothing samples."""
+    given = ctx.call_info.headers.get("x-amzn-trace-id", "")
+    if _TRACE.fullmatch(given):
+        return given
     seconds = int(ctx.now.timestamp())
     return f"Root=1-{seconds:08x}-{ctx.ids.hex(24)};Parent={ctx.ids.hex(16)};Sampled=0"
 

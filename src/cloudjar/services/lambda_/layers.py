@@ -122,7 +122,7 @@ def _with_content(ctx: Context, version: LayerVersion) -> dict[str, Any]:
     return _to_wire(ctx, version) | {
         "LayerArn": layer_arn(ctx, version.name),
         "Content": {
-            "Location": code_location(ctx, "layers", f"{version.name}/{version.number}"),
+            "Location": code_location(ctx, "layer", version.name, version.number),
             "CodeSha256": version.code.sha256,
             "CodeSize": version.code.size,
         },

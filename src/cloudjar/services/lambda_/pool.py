@@ -67,6 +67,7 @@ class Pool:
         self._numbers = 0
         self._reaper: asyncio.TimerHandle | None = None
         self.limit = SANDBOXES
+        self.init_seconds = INIT_SECONDS
         self._places = 0
         """How many environments there are, or are being made."""
         self._waiting: deque[tuple[Key, asyncio.Future[ExecutionEnvironment | None]]] = deque()
@@ -112,7 +113,8 @@ class Pool:
         try:
             env.write(start_line(request_id, version.label))
             if problem is None:
-                outcome, milliseconds = await env.run(invocation)
+                outcome, took = await env.run(invocation, version.timeout_seconds - milliseconds / 1000)
+                milliseconds += took
             else:
                 outcome = problem
             for line in crash_lines(request_id, outcome, version.timeout_seconds, self._world.clock.now()):
@@ -193,9 +195,9 @@ class Pool:
         env = None
         try:
             env = self._make(ctx, version)
-            problem = await self._start(env, ctx, request_id, INIT_SECONDS)
+            problem = await self._start(env, ctx, request_id, self.init_seconds)
             if problem is None or problem.error == "Runtime.InvalidEntrypoint":
-                return env, problem, env.init_ms or 0.0
+                return env, problem, 0.0
             # Lambda tries again within the invocation, and its time limit.
             env.write(init_report_line(env.init_ms or 0.0, "init", problem))
             await self._end(env)
