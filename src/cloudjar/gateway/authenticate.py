@@ -71,7 +71,7 @@ class Authenticator:
                     raise SignatureProblem("missing")
                 return ANONYMOUS, body
             _check_scope(catalogue, target, request, credentials)
-            principal, secret = self._find(world, target, credentials)
+            principal, secret = self._find(world, target.service, target.region or "", credentials)
             declared = declared_payload(request)
             if isinstance(body, bytes):
                 digest = None if declared and len(declared) != 64 else sha256(body).hexdigest()
@@ -91,7 +91,7 @@ class Authenticator:
             body = SignedChunks(body, credentials, secret, self._keys, trailer=declared.endswith("-TRAILER"))
         return principal, body
 
-    def authenticate_form(self, world: World, target: Route, fields: Mapping[str, str]) -> Principal:
+    def authenticate_form(self, world: World, region: str, fields: Mapping[str, str]) -> Principal:
         """The caller behind the fields (names in lower case) of a browser's POST to S3; the anonymous where nothing is signed."""
         try:
             credentials = parse_post(fields)
@@ -99,13 +99,13 @@ class Authenticator:
                 return ANONYMOUS
             if not self.strict and (root := unsigned_root(credentials.access_key)) is not None:
                 return root
-            principal, secret = self._find(world, target, credentials)
+            principal, secret = self._find(world, "s3", region, credentials)
             verify_post(fields, credentials, secret, self._keys)
             return principal
         except SignatureProblem as problem:
             raise to_aws_error(problem, "rest-xml", "s3") from None
 
-    def _find(self, world: World, target: Route, credentials: Credentials) -> tuple[Principal, str]:
+    def _find(self, world: World, service: str, region: str, credentials: Credentials) -> tuple[Principal, str]:
         """The principal and the secret behind an access key; raises SignatureProblem."""
         key = credentials.access_key
         with world.reading() as ctx:
@@ -115,14 +115,13 @@ class Authenticator:
                     raise SignatureProblem("token-invalid")
                 if session.expires <= ctx.now:
                     raise SignatureProblem("token-expired")
-                _note_role(ctx, session.principal, target)
+                _note_role(ctx, session.principal, region)
                 return session.principal, session.secret
             issued = ctx.get(AccessKey, key)
             if issued is None or issued.status != "Active" or credentials.token:
                 raise SignatureProblem("unknown-key")
             if issued.last_used is None or not timedelta(0) <= ctx.now - issued.last_used < USED_GRANULARITY:
-                region = target.region or "N/A"
-                ctx.put(replace(issued, last_used=ctx.now, last_used_service=target.service, last_used_region=region))
+                ctx.put(replace(issued, last_used=ctx.now, last_used_service=service, last_used_region=region or "N/A"))
         if not issued.user_name:
             return root_of(issued.account, key), issued.secret
         return Principal("user", issued.account, issued.user_arn, issued.user_id, key), issued.secret
@@ -142,13 +141,13 @@ def takes_anyone(operation: OperationModel) -> bool:
     return operation.auth_type == "none" or "smithy.api#noAuth" in operation.auth
 
 
-def _note_role(ctx: Context, principal: Principal, target: Route) -> None:
+def _note_role(ctx: Context, principal: Principal, region: str) -> None:
     if principal.kind != "assumed-role":
         return
     home = ctx.at(account=principal.account)
     role = home.get(Role, principal.role_arn.rpartition("/")[2])
     if role is not None and (role.last_used is None or not timedelta(0) <= ctx.now - role.last_used < USED_GRANULARITY):
-        home.put(replace(role, last_used=ctx.now, last_used_region=target.region or ""))
+        home.put(replace(role, last_used=ctx.now, last_used_region=region))
 
 
 def _check_scope(catalogue: Catalogue, target: Route, request: Request, credentials: Credentials) -> None:
