@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+OTHER = "111122223333"
+
+
+def document(principal, actions, bucket="photos", **more):
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    statement = {"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": resources, **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture
+def stranger(world):
+    return world.client("s3", access_key=OTHER)
+
+
+@pytest.fixture
+def open_bucket(s3, bucket):
+    """A bucket with a public policy, and an object."""
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"for all")
+    s3.put_bucket_policy(Bucket=bucket, Policy=document("*", "s3:GetObject"))
+    return bucket
+
+
+def test_other_accounts_are_kept_out(s3, bucket, stranger, aws_error):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"mine")
+    with aws_error("AccessDenied"):
+        stranger.get_object(Bucket=bucket, Key="k")
+    with aws_error("AccessDenied"):
+        stranger.put_object(Bucket=bucket, Key="k", Body=b"theirs")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"mine"
+
+
+def test_a_policy_lets_another_account_in(s3, bucket, stranger, aws_error):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"shared")
+    s3.put_bucket_policy(Bucket=bucket, Policy=document({"AWS": f"arn:aws:iam::{OTHER}:root"}, "s3:GetObject"))
+    assert stranger.get_object(Bucket=bucket, Key="k")["Body"].read() == b"shared"
+    with aws_error("AccessDenied"):
+        stranger.delete_object(Bucket=bucket, Key="k")
+    s3.delete_bucket_policy(Bucket=bucket)
+    with aws_error("AccessDenied"):
+        stranger.get_object(Bucket=bucket, Key="k")
+
+
+def test_a_denial_binds_the_owners_users_and_root(s3, bucket, aws_error):
+    policy = json.dumps(
+        {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}]}
+    )
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    with aws_error("AccessDenied"):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"")
+
+
+def test_a_policy_is_given_back_as_it_was_put(s3, bucket, aws_error):
+    with aws_error("NoSuchBucketPolicy"):
+        s3.get_bucket_policy(Bucket=bucket)
+    policy = document({"AWS": OTHER}, "s3:ListBucket")
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is False
+
+
+@pytest.mark.parametrize("policy", ["nonsense", "{}", document("*", "s3:GetObject", bucket="other")])
+def test_a_policy_that_is_none_is_refused(s3, bucket, aws_error, policy):
+    with aws_error("MalformedPolicy"):
+        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
+def test_new_buckets_block_public_policies(s3, bucket, aws_error):
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    with aws_error("AccessDenied"):
+        s3.put_bucket_policy(Bucket=bucket, Policy=document("*", "s3:GetObject"))
+
+
+def test_everybody_reads_a_public_bucket(world, s3, open_bucket):
+    assert s3.get_bucket_policy_status(Bucket=open_bucket)["PolicyStatus"]["IsPublic"] is True
+    with urllib.request.urlopen(f"{world.endpoint}/{open_bucket}/k") as answer:
+        assert answer.read() == b"for all"
+
+
+def test_nobody_reads_a_private_bucket_unsigned(world, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{world.endpoint}/{bucket}/k")
+    assert caught.value.code == 403
+
+
+def test_a_restricted_public_bucket_shuts_strangers_out(world, s3, open_bucket, stranger, aws_error):
+    s3.put_public_access_block(Bucket=open_bucket, PublicAccessBlockConfiguration={"RestrictPublicBuckets": True})
+    with aws_error("AccessDenied"):
+        stranger.get_object(Bucket=open_bucket, Key="k")
+    assert s3.get_object(Bucket=open_bucket, Key="k")["Body"].read() == b"for all"
+
+
+def test_a_deleted_bucket_leaves_no_policy_behind(s3, bucket, aws_error):
+    s3.put_bucket_policy(Bucket=bucket, Policy=document({"AWS": OTHER}, "s3:ListBucket"))
+    s3.delete_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket)
+    with aws_error("NoSuchBucketPolicy"):
+        s3.get_bucket_policy(Bucket=bucket)
