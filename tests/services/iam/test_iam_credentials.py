@@ -174,3 +174,24 @@ def test_an_oidc_provider_keeps_its_clients_and_thumbprints(iam, aws_error):
         iam.create_open_id_connect_provider(Url="http://id.example.com")
     iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"),
+    [
+        ("hello", "d9425dfc02fbbe47f123cf0ca192905819d46b3bfcfe88341ea76c41267db2f3"),
+        ("otpauth://totp/" + "x" * 60, "cdd34c6b218b41b7c28a28d4393879a238bc532381b789de74723b069d9f0829"),
+        ("otpauth://totp/" + "x" * 190, "725cfe9c1a219bb2a7a9d10425549f46a668b5aa5adebd4359c9a9ed99bfe435"),
+        ("otpauth://totp/" + "x" * 400, "d0e13d888d2eff70118ab28f527034922fb5f56a7086547f24a187ec5a87920d"),
+    ],
+)
+def test_a_qr_code_is_the_one_that_the_qrcode_library_draws(text, digest):
+    from cloudjar.services.iam.qr import matrix
+
+    rows = "\n".join("".join(map(str, row)) for row in matrix(text.encode()))
+    assert hashlib.sha256(rows.encode()).hexdigest() == digest
+
+
+def test_a_device_comes_with_a_picture_of_its_seed(iam):
+    picture = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]["QRCodePNG"]
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n") and picture.endswith(b"IEND\xaeB`\x82")

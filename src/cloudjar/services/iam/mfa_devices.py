@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
+from urllib.parse import quote
 
 from cloudjar.identity.mfa import RESYNC_STEPS, MfaDevice, code_at, step_of
 from cloudjar.kernel.context import Context
@@ -15,6 +16,7 @@ from cloudjar.kernel.records import replace
 from cloudjar.kernel.rows import Rows
 from cloudjar.services.iam import errors, naming, quotas, tags
 from cloudjar.services.iam.entities import User, find_user, user_arn
+from cloudjar.services.iam.qr import qr_png
 
 SEED_BYTES = 40
 
@@ -52,7 +54,9 @@ def create_virtual_mfa_device(ctx: Context, req: dict[str, Any]) -> dict[str, An
     ctx.put(device)
     tags.put(ctx, serial, req.get("Tags"))
     seed = base64.b32encode(device.seed)
-    wire = {"SerialNumber": serial, "Base32StringSeed": seed}
+    label = quote(f"Amazon Web Services:{device.name}@{ctx.account}", safe="")
+    uri = f"otpauth://totp/{label}?secret={seed.decode()}&issuer=Amazon%20Web%20Services"
+    wire = {"SerialNumber": serial, "Base32StringSeed": seed, "QRCodePNG": qr_png(uri)}
     return {"VirtualMFADevice": wire | tags.to_wire(ctx, serial)}
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace as with_changes
 from typing import Any
 
 from cloudjar.identity.credentials import Session
+from cloudjar.identity.principal_keys import Keys
 from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
@@ -89,9 +90,9 @@ def duration(req: dict[str, Any], role: Role) -> int:
     return seconds
 
 
-def request_keys(session_name: str, source_identity: str, scope: sessions.Scope) -> trust.Keys:
+def request_keys(session_name: str, source_identity: str, scope: sessions.Scope) -> Keys:
     """The condition keys that a request for a session brings."""
-    keys: trust.Keys = {"sts:rolesessionname": session_name}
+    keys: Keys = {"sts:rolesessionname": session_name}
     if source_identity:
         keys["sts:sourceidentity"] = source_identity
     if scope.tags:

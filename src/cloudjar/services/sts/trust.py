@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cloudjar.identity.policy import AuthzRequest, Decision, Named, PolicySet, compile_policy, decide, parse
+from cloudjar.identity.principal_keys import Keys, principal_keys, request_keys
 from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.principal import ANONYMOUS, Principal
+from cloudjar.kernel.principal import ANONYMOUS
 from cloudjar.services.sts import errors
-
-Keys = dict[str, Any]
-"""Condition keys in lower case; tuples for multivalued ones."""
 
 # Whether the caller's own policies allow the action is the gateway's question; here only the trust policy speaks.
 _EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
@@ -44,7 +40,7 @@ def decision(ctx: Context, role: Role, action: str, keys: Keys, *, federated: st
         principal=caller,
         action=action,
         resource=role.arn,
-        context=_common_keys(ctx, caller) | keys,
+        context=request_keys(ctx, "sts") | principal_keys(ctx, caller) | keys,
         resource_account=role.arn.split(":")[4],
         federated=federated,
     )
@@ -56,29 +52,3 @@ def decision(ctx: Context, role: Role, action: str, keys: Keys, *, federated: st
     )
     return decide(request, policies)
 
-
-def _common_keys(ctx: Context, caller: Principal) -> Keys:
-    now = ctx.now
-    keys: Keys = {
-        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:epochtime": str(int(now.timestamp())),
-        "aws:requestedregion": ctx.region,
-        "aws:securetransport": "true" if ctx.call_info.secure else "false",
-    }
-    if ctx.call_info.source_ip:
-        keys["aws:sourceip"] = ctx.call_info.source_ip
-    if ctx.call_info.user_agent:
-        keys["aws:useragent"] = ctx.call_info.user_agent
-    if caller.kind == "service":
-        return keys | {"aws:principalservicename": caller.arn, "aws:principalisawsservice": "true", "aws:sourceaccount": caller.account}
-    if caller.account:
-        keys |= {"aws:principalaccount": caller.account, "aws:principalarn": caller.role_arn or caller.arn, "aws:userid": caller.user_id}
-        keys |= {"aws:principalisawsservice": "false"}
-        keys |= {f"aws:principaltag/{key.lower()}": value for key, value in caller.session_tags.items()}
-    if caller.kind == "user":
-        keys["aws:username"] = caller.arn.rpartition("/")[2]
-        keys |= {f"aws:principaltag/{key.lower()}": value for key, value in ctx.tags(caller.arn).items()}
-    if caller.issued:
-        keys["aws:multifactorauthpresent"] = "true" if caller.mfa else "false"
-        keys["aws:tokenissuetime"] = str(int(caller.issued))
-    return keys

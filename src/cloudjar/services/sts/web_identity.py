@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudjar.identity import jwt
 from cloudjar.identity.issuer import Unreachable, fetch_keys
+from cloudjar.identity.principal_keys import Keys
 from cloudjar.identity.providers import IssuerKeys, OidcProvider
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
@@ -137,9 +138,9 @@ def _instant(seconds: float) -> str:
         return str(seconds)
 
 
-def _keys(issuer: Issuer, claims: dict[str, Any], subject: str, audience: str) -> trust.Keys:
+def _keys(issuer: Issuer, claims: dict[str, Any], subject: str, audience: str) -> Keys:
     name = issuer.name
-    keys: trust.Keys = {f"{name}:sub": subject, f"{name}:aud": audience, "aws:federatedprovider": issuer.federated}
+    keys: Keys = {f"{name}:sub": subject, f"{name}:aud": audience, "aws:federatedprovider": issuer.federated}
     if isinstance(claims.get("azp"), str):
         keys[f"{name}:azp"] = claims["azp"]
         keys[f"{name}:oaud"] = str(claims["aud"])
