@@ -65,6 +65,13 @@ def _up(command: argparse.ArgumentParser) -> None:
     add("--ephemeral", action="store_true", help="keep nothing: the worlds live in a temporary directory")
     add("--durability", choices=("second", "full"), default="second", help="flush to the disk every second (default), or at each commit")
     add("--seed", metavar="TEXT", help="make ids repeat: the same seed and the same requests give the same ids")
+    add(
+        "--iam",
+        choices=("enforce", "audit", "off"),
+        default="enforce",
+        help="judge calls by IAM's policies (default), only log, or not at all",
+    )
+    add("--strict", action="store_true", help="refuse access keys that need no secret, such as `test`")
     add("--init", metavar="DIR", type=Path, help="run the scripts in DIR/{boot,start,ready,shutdown}.d (default: /etc/localstack/init)")
     add("--foreground", action="store_true", help="stay in this terminal; the log goes to standard error")
     command.epilog = """\

@@ -44,6 +44,8 @@ def up(args: Namespace, environ: Mapping[str, str]) -> int:
         "ephemeral": args.ephemeral or given.ephemeral,
         "listen": tuple(each.strip() for each in args.listen.split(",")) if args.listen else given.listen or ("127.0.0.1",),
         "port": args.port if args.port is not None else given.port if given.port is not None else 4566,
+        "iam": args.iam,
+        "strict": args.strict,
         "durability": args.durability,
         "seed": args.seed.encode() if args.seed else None,
         "init": _init_directory(args.init),

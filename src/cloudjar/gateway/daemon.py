@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import uvloop
 
@@ -40,6 +41,9 @@ class Options:
     home: Path
     """Where the lock, the note and the log are, and, unless `ephemeral`, the worlds."""
     ephemeral: bool = False
+    iam: Literal["enforce", "audit", "off"] = "enforce"
+    strict: bool = False
+    """Refuse the access keys that need no secret."""
     listen: tuple[str, ...] = ("127.0.0.1",)
     port: int = 4566
     durability: str = "second"
@@ -76,11 +80,17 @@ async def _run(options: Options, home: Home, log: logging.Logger, ready: Callabl
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    directory = options.home / "ephemeral" if options.ephemeral else options.home
+    # What a jar that was killed has left.
+    shutil.rmtree(options.home / "ephemeral", ignore_errors=True)
     jar = Jar(
-        None if options.ephemeral else options.home,
+        directory,
+        ephemeral=options.ephemeral,
         durability=options.durability,
         seed=options.seed,
         listen=options.listen,
+        iam=options.iam,
+        strict=options.strict,
         log=log,
     )
     jar.end = ended.set

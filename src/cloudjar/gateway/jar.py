@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import importlib
 import logging
 import shutil
@@ -48,6 +47,8 @@ T = TypeVar("T")
 
 CALLS_KEPT = 1000
 FLUSH_SECONDS = 1.0
+SWEEP_SECONDS = 3600.0
+"""How often blob files that nothing holds any more are removed, and how old they are then at least."""
 
 
 class CallRecord(msgspec.Struct, frozen=True):
@@ -74,6 +75,7 @@ class Jar:
         self,
         directory: Path | None = None,
         *,
+        ephemeral: bool = False,
         durability: str = "second",
         seed: bytes | None = None,
         listen: Sequence[str] = ("127.0.0.1",),
@@ -82,12 +84,12 @@ class Jar:
         iam: Mode = "enforce",
         strict: bool = False,
     ) -> None:
-        """`directory` None means ephemeral: a temporary directory, removed at the end. `durability` is "second" or "full".
+        """`ephemeral` removes the directory at the end; None for it means a temporary one. `durability` is "second" or "full".
 
         `listen` are the addresses or names that endpoints are bound to. `iam` is "enforce", "audit" or "off"; `strict` refuses the
         access keys that need no secret.
         """
-        self.ephemeral = directory is None
+        self.ephemeral = ephemeral or directory is None
         self.durability = durability
         self.directory = directory or Path(tempfile.mkdtemp(prefix="cloudjar-"))
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -110,7 +112,7 @@ class Jar:
         self.end: Callable[[], None] | None = None
         """Asks whoever runs this jar to stop it; None where that is the caller's own affair."""
         self._request_ids = Ids(seed or secret_bytes(16), iter(range(1, sys.maxsize)).__next__)
-        self._flusher = asyncio.get_running_loop().create_task(self._flush())
+        self._background = [asyncio.get_running_loop().create_task(work()) for work in (self._flush, self._sweep)]
 
     # Endpoints
 
@@ -132,9 +134,9 @@ class Jar:
     async def stop(self, grace_seconds: float = 10.0) -> None:
         """Finishes requests in flight, then closes everything."""
         await self.endpoints.close_all(grace_seconds)
-        self._flusher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._flusher
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self.worlds.close()
         if self._driver is not None:
             await self._driver.close()
@@ -147,6 +149,15 @@ class Jar:
             await asyncio.sleep(FLUSH_SECONDS)
             for flush in self.worlds.flush():
                 await self.offload(flush)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                # A file may be there before the record that will hold it: the young are spared.
+                await self.offload(self.blobs.sweep, self.worlds.held_blobs(), self.wall() - SWEEP_SECONDS)
+            except Exception as error:  # the rim: what could not be swept now can be swept later
+                self.log_failure("the sweep of blobs", error)
 
     # What the kernel asks
 

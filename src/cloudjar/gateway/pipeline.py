@@ -101,8 +101,11 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
     except BodyTruncated:
         failure = AwsError("IncompleteBody", "The request body ended before all of it had come.", status=400)
     except Exception as error:  # the rim: a bug of ours, reported in the protocol's words and in full in the log
-        jar.log_failure(f"{target.service if target else '?'}:{operation.name if operation else '?'}", error)
-        failure = AwsError("InternalFailure", f"cloudjar failed: {error!r}. The log has the traceback: `cloudjar logs`.", status=500)
+        if world.closed:
+            failure = AwsError("ServiceUnavailable", "The world was reset, restored or dropped during this call. Try again.", status=503)
+        else:
+            jar.log_failure(f"{target.service if target else '?'}:{operation.name if operation else '?'}", error)
+            failure = AwsError("InternalFailure", f"cloudjar failed: {error!r}. The log has the traceback: `cloudjar logs`.", status=500)
     finally:
         world.active_requests -= 1
     if failure is not None:

@@ -157,6 +157,11 @@ class World:
             self._alarm = asyncio.get_running_loop().call_later(min(delay, 86_400.0), self.wake)
 
     @property
+    def closed(self) -> bool:
+        """Whether this world has been reset, restored or dropped, or its jar has ended."""
+        return self._closed
+
+    @property
     def idle(self) -> bool:
         """Nothing runs: no request, no effect."""
         return not self._tasks and self.active_requests == 0

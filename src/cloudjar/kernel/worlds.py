@@ -220,7 +220,10 @@ class Worlds:
                 shutil.copyfileobj(stream, out)
             return
         blob_id = member.name.removeprefix("blobs/")
-        if not (self.blobs.directory / blob_id[:2] / blob_id).exists():
+        known = self.blobs.directory / blob_id[:2] / blob_id
+        if known.exists():
+            known.touch()  # Its last holder may have gone; the sweep spares what is young.
+        else:
             incoming = self.blobs.incoming / blob_id
             with open(incoming, "wb") as out:
                 shutil.copyfileobj(stream, out)
@@ -238,12 +241,16 @@ class Worlds:
 
     def sweep_blobs(self, older_than: float) -> int:
         """Removes blob files that no world and no snapshot holds; says how many."""
+        return self.blobs.sweep(self.held_blobs(), older_than)
+
+    def held_blobs(self) -> set[str]:
+        """The ids of the blobs that some world or snapshot holds."""
         held: set[str] = set()
         for name in self.names():
             held.update(self._held_in(name, self._folder(name)))
         for snapshot in self.snapshots():
             held.update(self._held_in("", self._snapshot(snapshot)))
-        return self.blobs.sweep(held, older_than)
+        return held
 
     def flush(self) -> list[Callable[[], None]]:
         """Work, for another thread, that forces onto the disk what was committed."""
