@@ -41,9 +41,7 @@ def _address(url: str) -> str:
 
 @operation(on=new_provider_arn)
 def create_open_id_connect_provider(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    parts = urlsplit(req["Url"])
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
-        raise errors.validation("Invalid Open ID Connect Provider URL")
+    _check_url(req["Url"])
     arn = new_provider_arn(ctx, req)
     if ctx.get(OidcProvider, arn):
         raise errors.already_exists(f"Provider with url {req['Url']} already exists.")
@@ -99,6 +97,16 @@ def delete_open_id_connect_provider(ctx: Context, req: dict[str, Any]) -> None:
     provider = find_oidc_provider(ctx, req["OpenIDConnectProviderArn"])
     ctx.set_tags(provider.arn, {})
     ctx.delete(provider)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme == "https" and parts.hostname and not parts.query and not parts.fragment and not re.search(r"\s", url)
+    except ValueError:
+        good = False
+    if not good:
+        raise errors.validation("Invalid Open ID Connect Provider URL")
 
 
 def _thumbprints(sent: list[str]) -> tuple[str, ...]:
