@@ -184,6 +184,33 @@ def test_up_lets_go_of_its_callers_pipes(cj):
     assert "is ready" in out
 
 
+def test_ephemeral_worlds_of_a_killed_jar_are_removed(cj):
+    note = cj.up("--ephemeral")
+    os.kill(note["pid"], signal.SIGKILL)
+    cj.up()
+    assert not (cj.data / "ephemeral").exists()
+
+
+def test_two_starts_at_once_make_one_jar(cj):
+    both = [cj.start_process("up", "--json", "--port", "0") for _ in range(2)]
+    notes = [json.loads(process.communicate(timeout=60)[0]) for process in both]
+    assert notes[0]["pid"] == notes[1]["pid"]
+
+
+def test_listening_on_the_network_is_warned_about(cj):
+    assert "network" in cj("up", "--port", "0", "--listen", "0.0.0.0").err
+    cj("down")
+    assert cj("up", "--port", "0").err == ""
+
+
+def test_strict_refuses_keys_without_a_secret(cj, client):
+    from botocore.exceptions import ClientError
+
+    note = cj.up("--strict")
+    with pytest.raises(ClientError):
+        client("sts", note["endpoint"]).get_caller_identity()
+
+
 def test_a_request_in_flight_is_finished_before_the_jar_ends(cj):
     note = cj.up()
     with socket.create_connection(("127.0.0.1", note["port"])) as slow:

@@ -1,6 +1,10 @@
 """Worlds over the wire. A frozen clock at some date stands for a world's state: it is kept with it."""
 
+import io
 import itertools
+import json
+import socket
+import tarfile
 
 import pytest
 
@@ -120,8 +124,6 @@ def test_an_exported_world_can_be_imported(own, at, name):
     go_to(own, "2018-02-01")
     tar = own.send("GET", "/_cloudjar/worlds/export")
     assert own.headers["content-type"] == "application/x-tar"
-    import json
-
     made = json.loads(own.send("POST", f"/_cloudjar/worlds/import?name={name}", tar, content_type="application/x-tar"))
     assert own.status == 201, made
     assert date(at(made["endpoint"])) == "2018-02-01"
@@ -135,9 +137,6 @@ def test_a_file_that_is_no_world_is_refused_and_leaves_nothing(own, name, conten
 
 
 def test_a_tar_with_a_broken_store_is_refused(own, name):
-    import io
-    import tarfile
-
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
         entry = tarfile.TarInfo("data.mdb")
@@ -148,9 +147,6 @@ def test_a_tar_with_a_broken_store_is_refused(own, name):
 
 
 def test_a_tar_that_reaches_out_of_its_folder_is_refused(own, name):
-    import io
-    import tarfile
-
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
         entry = tarfile.TarInfo("../../outside")
@@ -158,3 +154,15 @@ def test_a_tar_that_reaches_out_of_its_folder_is_refused(own, name):
         tar.addfile(entry, io.BytesIO(b"x"))
     own.send("POST", f"/_cloudjar/worlds/import?name={name}", file.getvalue(), content_type="application/x-tar")
     assert own.status == 409
+
+
+def test_a_call_to_a_world_that_is_reset_meanwhile_is_told_to_try_again(own, world):
+    world.client("s3").create_bucket(Bucket="my-bucket")
+    head = b"PUT /my-bucket/key HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200000\r\nexpect: 100-continue\r\n"
+    head += b"authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(own.endpoint.rpartition(":")[2]))) as slow:
+        slow.sendall(head)
+        assert slow.recv(65536).startswith(b"HTTP/1.1 100")
+        own.post("/_cloudjar/worlds/reset")
+        slow.sendall(b"x" * 200_000)
+        assert slow.recv(65536).startswith(b"HTTP/1.1 503")

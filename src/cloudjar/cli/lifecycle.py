@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 from cloudjar.cli import client, show
 from cloudjar.cli.problem import FAILED, NOT_RUNNING, Problem
@@ -21,7 +21,7 @@ POLL_SECONDS = 0.02
 def down(args: Namespace, environ: Mapping[str, str]) -> int:
     """Ends the jar gracefully, and waits for its end."""
     home = Home(home_directory(args, environ))
-    note = _ready_note(home, args.timeout)
+    note = ready_note(home, args.timeout)
     if note is None:
         show.as_json({"stopped": False}) if args.json else show.say(f"No jar runs in {home.directory}.")
         return 0
@@ -86,7 +86,7 @@ def logs(args: Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _ready_note(home: Home, timeout: float) -> dict[str, object] | None:
+def ready_note(home: Home, timeout: float) -> dict[str, Any] | None:
     """The note of the jar that runs; of one that is just starting, when it is ready."""
     end = monotonic_seconds() + timeout
     while (note := home.note()) is None and home.taken():

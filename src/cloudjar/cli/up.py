@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 10 << 20
 """A log longer than this is put aside at the next start."""
+START_SECONDS = 30.0
+"""How long another `cloudjar up` on the same home is waited for."""
 LOCALSTACK_INIT = Path("/etc/localstack/init")
 _CODES = {"PortTaken": PORT_TAKEN, "HomeTaken": HOME_TAKEN}
 
@@ -51,6 +53,8 @@ def up(args: Namespace, environ: Mapping[str, str]) -> int:
         "init": _init_directory(args.init),
         "environment": tuple(environ.items()),
     }
+    if not all(each.startswith("127.") or each in ("localhost", "::1") for each in choices["listen"]):
+        print("cloudjar: whoever reaches it over the network can do everything, on this machine too.", file=sys.stderr)
     if args.foreground:
         return _foreground(choices, given.debug, as_json=args.json)
     reading, writing = os.pipe()
@@ -79,11 +83,12 @@ def _wait(reading: int, args: Namespace, home: Path, port: int) -> int:
 
 def _already(args: Namespace, home: Path, port: int) -> int:
     """Nothing to do if the jar that runs there is as it is wanted."""
+    from cloudjar.cli.lifecycle import ready_note
     from cloudjar.gateway.home import Home
 
-    note = Home(home).note()
+    note = ready_note(Home(home), START_SECONDS)
     if note is None:
-        raise Problem(f"A jar is just starting or ending in {home}. Try again.", HOME_TAKEN, "HomeTaken")
+        raise Problem(f"A jar was just starting or ending in {home}. Try again.", HOME_TAKEN, "HomeTaken")
     if (args.port is not None and port not in (0, note["port"])) or (args.ephemeral and note["data"] is not None):
         raise Problem(
             f"Another jar runs already in {home}, at {note['endpoint']} (process {note['pid']}). `cloudjar down` ends it; "
