@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,18 @@ def cj(tmp_path: Path) -> Iterator[Cloudjar]:
     command = Cloudjar(tmp_path)
     yield command
     command.end()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """`until(check)`: asks again and again; a failure, not a hang, if it never holds."""
+
+    def ask(check: Callable[[], object]) -> None:
+        end = time.monotonic() + 30
+        while not check():
+            assert time.monotonic() < end, "it never came to hold"
+
+    return ask
 
 
 @pytest.fixture

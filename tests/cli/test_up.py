@@ -211,27 +211,32 @@ def test_strict_refuses_keys_without_a_secret(cj, client):
         client("sts", note["endpoint"]).get_caller_identity()
 
 
-def test_a_request_in_flight_is_finished_before_the_jar_ends(cj):
+def test_a_request_in_flight_is_finished_before_the_jar_ends(cj, until):
     note = cj.up()
     with socket.create_connection(("127.0.0.1", note["port"])) as slow:
         slow.sendall(b"POST /_cloudjar/worlds/import?name=x HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-tar\r\n")
         slow.sendall(b"content-length: 200000\r\n\r\n" + b"x" * 100_000)
         os.kill(note["pid"], signal.SIGTERM)
-        with pytest.raises(OSError):
-            while True:
+
+        def refuses_new_connections() -> bool:
+            try:
                 urllib.request.urlopen(note["endpoint"] + "/_cloudjar/health")
+            except OSError:
+                return True
+            return False
+
+        until(refuses_new_connections)
         slow.sendall(b"x" * 100_000)
         assert slow.recv(65536).startswith(b"HTTP/1.1 409")
     assert cj("status").code in (3, 1)
 
 
-def test_the_jar_can_be_ended_over_localstacks_path(cj):
+def test_the_jar_can_be_ended_over_localstacks_path(cj, until):
     note = cj.up()
     body = json.dumps({"action": "kill"}).encode()
     request = urllib.request.Request(note["endpoint"] + "/_localstack/health", body, {"content-type": "application/json"})
     assert urllib.request.urlopen(request).status == 200
-    while os.path.exists(cj.data / "jar.json"):
-        pass
+    until(lambda: not os.path.exists(cj.data / "jar.json"))
     assert cj("down").code == 0
 
 
@@ -262,13 +267,12 @@ def test_listen_takes_several_addresses(cj):
         assert urllib.request.urlopen(f"http://{host}:{note['port']}/_cloudjar/health").status == 200
 
 
-def test_worlds_have_their_ports_again_after_a_restart(cj):
+def test_worlds_have_their_ports_again_after_a_restart(cj, until):
     cj.up()
     made = cj("world", "fork", "copy", "--json").json
     cj("down")
     cj.up()
-    while cj("world", "list", "--json").json["worlds"][0]["endpoint"] is None:
-        pass
+    until(lambda: cj("world", "list", "--json").json["worlds"][0]["endpoint"])
     assert json.load(urllib.request.urlopen(made["endpoint"] + "/_cloudjar/health"))["world"] == "copy"
 
 
@@ -313,7 +317,7 @@ def test_the_daemon_never_imports_botocore(cj, client):
         assert "botocore" not in maps.read()
 
 
-def test_init_scripts_run_in_their_stages(cj):
+def test_init_scripts_run_in_their_stages(cj, until):
     scripts = cj.home / "init"
     for stage in ("boot", "start", "ready", "shutdown"):
         (scripts / f"{stage}.d").mkdir(parents=True)
@@ -326,8 +330,7 @@ def test_init_scripts_run_in_their_stages(cj):
     def state() -> dict[str, object]:
         return json.load(urllib.request.urlopen(note["endpoint"] + "/_localstack/init"))
 
-    while not state()["completed"]["READY"]:
-        pass
+    until(lambda: state()["completed"]["READY"])
     assert [(row["name"], row["state"]) for row in state()["scripts"]][:-1] == [
         ("one.sh", "SUCCESSFUL"),
         ("one.sh", "SUCCESSFUL"),
@@ -347,12 +350,11 @@ def test_init_scripts_run_in_their_stages(cj):
     assert "told" in log and "exit status 3" in log
 
 
-def test_ready_scripts_can_use_the_jar_with_awslocal(cj, client):
+def test_ready_scripts_can_use_the_jar_with_awslocal(cj, client, until):
     (cj.home / "init" / "ready.d").mkdir(parents=True)
     (cj.home / "init" / "ready.d" / "make.sh").write_text("awslocal iam create-user --user-name from-init\n")
     note = cj.up("--init", str(cj.home / "init"))
-    while not json.load(urllib.request.urlopen(note["endpoint"] + "/_localstack/init"))["completed"]["READY"]:
-        pass
+    until(lambda: json.load(urllib.request.urlopen(note["endpoint"] + "/_localstack/init"))["completed"]["READY"])
     assert [user["UserName"] for user in client("iam", note["endpoint"]).list_users()["Users"]] == ["from-init"]
 
 
@@ -374,3 +376,9 @@ def test_down_finishes_off_a_jar_that_hangs(cj):
     os.kill(note["pid"], signal.SIGSTOP)
     done = cj("down", "--timeout", "0.2", "--json")
     assert done.json["killed"] is True
+
+
+def test_debug_logs_each_call(cj, client):
+    note = cj.up(DEBUG="1")
+    client("sts", note["endpoint"]).get_caller_identity()
+    assert "AWS sts.GetCallerIdentity => 200" in cj("logs").out

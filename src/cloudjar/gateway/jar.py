@@ -188,9 +188,6 @@ class Jar:
         return ctx.at(account=session.principal.account, principal=session.principal)
 
     def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
-        return self.authenticator.authenticate_form(ctx.world, Route("s3", "rest-xml", ctx.region), fields)
-
-    def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
         return self.authenticator.authenticate_form(ctx.world, ctx.region, fields)
 
     def allowed(self, ctx: Context, action: str, resource: str) -> bool:
@@ -258,6 +255,9 @@ class Jar:
         seconds: float,
     ) -> None:
         """Remembers a call for inspection, and logs failures of ours."""
+        if self.log.isEnabledFor(logging.DEBUG):
+            name = f"{target.service if target else '?'}.{operation.name if operation else '?'}"
+            self.log.debug("AWS %s => %d%s", name, status, f" ({failure.code})" if failure else "")
         self.calls.append(
             CallRecord(
                 request_id,

@@ -30,10 +30,6 @@ class Host(Protocol):
         ...
 
     def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
-        """The principal who signed the fields (names in lower case) of a browser's form; raises AwsError."""
-        ...
-
-    def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
         """Who signed the fields (names in lower case) of a browser's form; the anonymous where nobody did."""
         ...
 
