@@ -99,3 +99,33 @@ def test_a_service_linked_role_is_the_services_alone(world, iam, aws_error):
     assert iam.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"] == "SUCCEEDED"
     with aws_error("NoSuchEntity"):
         iam.get_role(RoleName=role["RoleName"])
+
+
+def test_a_deleted_users_namesake_is_not_trusted(world, iam, aws_error):
+    def key():
+        made = iam.create_access_key(UserName="u")["AccessKey"]
+        return world.client("sts", access_key=made["AccessKeyId"], secret=made["SecretAccessKey"]), made["AccessKeyId"]
+
+    user = iam.create_user(UserName="u")["User"]
+    other = world.client("iam", access_key="111122223333")
+    arn = other.create_role(RoleName="r", AssumeRolePolicyDocument=trust({"AWS": [user["Arn"], "444455556666"]}))["Role"]["Arn"]
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=policy("sts:*"))
+    sts, key_id = key()
+    sts.assume_role(RoleArn=arn, RoleSessionName="deploy")
+    iam.delete_user_policy(UserName="u", PolicyName="p")
+    iam.delete_access_key(UserName="u", AccessKeyId=key_id)
+    iam.delete_user(UserName="u")
+    principal = other.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]
+    assert principal == {"AWS": [user["UserId"], "444455556666"]}
+    iam.create_user(UserName="u")
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=policy("sts:*"))
+    with aws_error("AccessDenied"):
+        key()[0].assume_role(RoleArn=arn, RoleSessionName="deploy")
+
+
+def test_a_renamed_user_is_still_trusted(iam):
+    arn = iam.create_user(UserName="old")["User"]["Arn"]
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust({"AWS": arn}))
+    iam.update_user(UserName="old", NewUserName="new")
+    found = iam.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"]
+    assert found == "arn:aws:iam::000000000000:user/new"

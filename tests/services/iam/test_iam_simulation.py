@@ -82,3 +82,16 @@ def test_results_come_in_pages(iam):
 def test_bad_input_is_refused(iam, aws_error, wrong):
     with aws_error("InvalidInput"):
         iam.simulate_custom_policy(**{"PolicyInputList": [policy()], "ActionNames": ["s3:GetObject"]} | wrong)
+
+
+def test_the_policies_that_grant_a_service_are_listed(iam):
+    arn = iam.create_user(UserName="u")["User"]["Arn"]
+    iam.create_group(GroupName="g")
+    iam.add_user_to_group(GroupName="g", UserName="u")
+    iam.put_group_policy(GroupName="g", PolicyName="inline", PolicyDocument=policy("s3:GetObject"))
+    iam.attach_user_policy(UserName="u", PolicyArn="arn:aws:iam::aws:policy/AmazonEC2FullAccess")
+    answer = iam.list_policies_granting_service_access(Arn=arn, ServiceNamespaces=["s3", "ec2", "sqs"])
+    found = {item["ServiceNamespace"]: item["Policies"] for item in answer["PoliciesGrantingServiceAccess"]}
+    assert found["s3"] == [{"PolicyName": "inline", "PolicyType": "INLINE", "EntityType": "GROUP", "EntityName": "g"}]
+    assert [item["PolicyName"] for item in found["ec2"]] == ["AmazonEC2FullAccess"]
+    assert found["sqs"] == []

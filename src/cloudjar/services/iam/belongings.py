@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.records import replace
-from cloudjar.services.iam import errors, tags
+from cloudjar.services.iam import errors, tags, trusted_principals
 from cloudjar.services.iam.access_keys import keys_of
 from cloudjar.services.iam.entities import Membership, User
 from cloudjar.services.iam.inline_policies import InlinePolicy
@@ -34,7 +34,8 @@ def check_none(ctx: Context, user: User) -> None:
 
 
 def follow(ctx: Context, old: User, new: User) -> None:
-    """Most things are kept by the user's id; keys know its name and ARN, tags its ARN."""
+    """Most things are kept by the user's id; keys know its name and ARN, tags and trust policies its ARN."""
+    trusted_principals.rename(ctx, old.arn, new.arn)
     for key in list(keys_of(ctx, old.name)):
         ctx.put(replace(key, user_name=new.name, user_arn=new.arn))
     tags.move(ctx, old.arn, new.arn)

@@ -8,7 +8,7 @@ from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.iam import boundaries, documents, errors, naming, quotas, tags
+from cloudjar.services.iam import boundaries, documents, errors, naming, quotas, tags, trusted_principals
 from cloudjar.services.iam.entities import find_changeable_role, find_role, role_arn
 from cloudjar.services.iam.inline_policies import InlinePolicy
 from cloudjar.services.iam.instance_profiles import profiles_with
@@ -59,6 +59,7 @@ def create_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         boundary=boundaries.checked(ctx, req.get("PermissionsBoundary")),
     )
     ctx.put(role)
+    trusted_principals.note(ctx, role)
     tags.put(ctx, role.arn, req.get("Tags"))
     wire = role_to_wire(ctx, role)
     del wire["RoleLastUsed"]
@@ -114,7 +115,7 @@ def update_role_description(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
 def update_assume_role_policy(ctx: Context, req: dict[str, Any]) -> None:
     role = find_changeable_role(ctx, req["RoleName"])
     documents.check_trust_policy(ctx, req["PolicyDocument"])
-    ctx.put(replace(role, trust_policy=req["PolicyDocument"]))
+    trusted_principals.note(ctx, ctx.put(replace(role, trust_policy=req["PolicyDocument"])))
 
 
 @operation(on=role_arn)
@@ -131,5 +132,7 @@ def delete_role(ctx: Context, req: dict[str, Any]) -> None:
 
 def remove(ctx: Context, role: Role) -> None:
     """Deletes a role's record and tags."""
+    trusted_principals.forget(ctx, role)
+    trusted_principals.rename(ctx, role.arn, role.id)
     ctx.set_tags(role.arn, {})
     ctx.delete(role)

@@ -8,7 +8,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.iam import belongings, boundaries, errors, naming, quotas, tags
+from cloudjar.services.iam import belongings, boundaries, errors, naming, quotas, tags, trusted_principals
 from cloudjar.services.iam.entities import User, find_user, user_arn
 
 ACCOUNT_BORN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -81,6 +81,7 @@ def update_user(ctx: Context, req: dict[str, Any]) -> None:
 def delete_user(ctx: Context, req: dict[str, Any]) -> None:
     user = find_user(ctx, req["UserName"])
     belongings.check_none(ctx, user)
+    trusted_principals.rename(ctx, user.arn, user.id)
     ctx.set_tags(user.arn, {})
     ctx.delete(user)
 
