@@ -31,11 +31,12 @@ def check(entries: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 
 def run(entries: list[dict[str, Any]], act: Callable[[dict[str, Any]], dict[str, Any] | None]) -> dict[str, Any]:
     """The answer of a batch: one entry's error is no other's. `act` changes nothing when it raises."""
-    answer: dict[str, Any] = {"Successful": [], "Failed": []}
+    successful: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     for entry in entries:
         try:
-            answer["Successful"].append({"Id": entry["Id"], **(act(entry) or {})})
+            successful.append({"Id": entry["Id"], **(act(entry) or {})})
         except AwsError as error:
             status = error.status or 400
-            answer["Failed"].append({"Id": entry["Id"], "SenderFault": status < 500, "Code": error.code, "Message": error.message})
-    return answer
+            failed.append({"Id": entry["Id"], "SenderFault": status < 500, "Code": error.code, "Message": error.message})
+    return {name: outcomes for name, outcomes in (("Successful", successful), ("Failed", failed)) if outcomes}

@@ -198,10 +198,11 @@ def page(ctx: Context, req: dict[str, Any], rows: Any, member: str) -> dict[str,
 
 @operation(on=on_queue)
 def delete_queue(ctx: Context, req: dict[str, Any]) -> None:
-    from cloudjar.services.sqs import purging
+    from cloudjar.services.sqs import purging, waiters
 
     home, queue = addressed(ctx, req)
     home.delete(queue)
+    waiters.wake(home, queue.uid)
     home.set_tags(queue_arn(home, queue.name), {})
     home.put(DeletedQueue(queue.name, home.now + timedelta(seconds=REUSE_SECONDS)))
     purging.forget_store(home, queue.store)
