@@ -26,6 +26,10 @@ _REASONS = {
 
 def notify(ctx: Context, bucket: Bucket, name: str, stored: Stored) -> None:
     """Publishes an event ("ObjectCreated:Put") if the bucket's owner asked for events."""
+    if bucket.notifies:
+        from cloudjar.services.s3.notifications import tell
+
+        tell(ctx, bucket, name, stored, sequencer(ctx))
     if not bucket.event_bridge:
         return
     detail_type = _DETAIL_TYPES.get(name) or _DETAIL_TYPES[name.partition(":")[0]]

@@ -30,10 +30,10 @@ def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
     rescue = ctx.principal.kind == "root" and ctx.principal.account == bucket.account and ctx.call_info.operation in _POLICY_OPERATIONS
     if found is None or rescue:
         return ResourcePolicy(bucket.account)
-    document = found.document
-    if found.public and ctx.principal.account != bucket.account and ctx.principal.kind != "service":
-        if public_access.of(ctx, bucket).restrict:
-            document = _denials_only(document)
+    document: str | None = found.document
+    outside = ctx.principal.account != bucket.account and ctx.principal.kind != "service"
+    if found.public and outside and public_access.of(ctx, bucket).restrict:
+        document = _denials_only(document)
     return ResourcePolicy(bucket.account, document, arn)
 
 
