@@ -20,7 +20,9 @@ import msgspec
 FIRST_MAP_BYTES = 64 << 20
 HEADROOM_BYTES = 32 << 20
 _LONGEST_KEY = 500  # LMDB's own limit is 511
-_BATCH = 64  # rows fetched at a time, so that callers may change what they walk over
+# Rows fetched at a time, so that callers may change what they walk over: few at first, because many walks end at their first rows.
+_FIRST_BATCH = 4
+_LARGEST_BATCH = 64
 _LONG_ENTRY = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 
 
@@ -69,13 +71,15 @@ class Transaction:
     def range(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of start <= key < stop, in order or backwards. b"" as `stop` means the end of the store."""
         seen: bytes | None = None
+        size = _FIRST_BATCH
         while True:
-            batch = self._batch_down(start, stop, seen) if reverse else self._batch_up(start, stop, seen)
+            batch = self._batch_down(start, stop, seen, size) if reverse else self._batch_up(start, stop, seen, size)
             for row in batch:
                 yield row
                 seen = row[0]
-            if len(batch) < _BATCH:
+            if len(batch) < size:
                 return
+            size = min(2 * size, _LARGEST_BATCH)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Calls back after the outermost commit; forgotten if the surrounding mark or transaction aborts."""
@@ -97,12 +101,12 @@ class Transaction:
         finally:
             self._txn = parent
 
-    def _batch_up(self, start: bytes, stop: bytes, seen: bytes | None) -> list[tuple[bytes, bytes]]:
+    def _batch_up(self, start: bytes, stop: bytes, seen: bytes | None, size: int) -> list[tuple[bytes, bytes]]:
         rows: list[tuple[bytes, bytes]] = []
         low = start if seen is None else seen
         with self._txn.cursor() as cursor:
             found = cursor.set_range(_physical(low))
-            while found and len(rows) < _BATCH:
+            while found and len(rows) < size:
                 for key, value in _logical(cursor.key(), cursor.value()):
                     if stop and key >= stop:
                         return rows
@@ -111,7 +115,7 @@ class Transaction:
                 found = cursor.next()
         return rows
 
-    def _batch_down(self, start: bytes, stop: bytes, seen: bytes | None) -> list[tuple[bytes, bytes]]:
+    def _batch_down(self, start: bytes, stop: bytes, seen: bytes | None, size: int) -> list[tuple[bytes, bytes]]:
         rows: list[tuple[bytes, bytes]] = []
         high = stop if seen is None else seen
         with self._txn.cursor() as cursor:
@@ -120,7 +124,7 @@ class Transaction:
             else:
                 # The entry itself may hold long keys below `high`; anything not below is filtered.
                 found = True
-            while found and len(rows) < _BATCH:
+            while found and len(rows) < size:
                 entry = cursor.key()
                 for key, value in reversed(_logical(entry, cursor.value())):
                     if (stop and key >= stop) or (seen is not None and key >= seen):
