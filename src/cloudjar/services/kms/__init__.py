@@ -1,0 +1,1 @@
+"""Key Management Service: keys with real cryptography behind them."""
