@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import io
+import json
+import sys
+import zipfile
+
 import pytest
 
 
@@ -89,3 +94,31 @@ def test_configurations_that_break_the_rules_are_refused(s3, bucket, aws_error, 
         s3.put_bucket_notification_configuration(
             Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": items}, SkipDestinationValidation=True
         )
+
+
+def test_a_function_is_told_of_a_put(world, s3, bucket):
+    source = (
+        "def handler(event, context):\n    record = event['Records'][0]\n    print(record['eventName'], record['s3']['object']['key'])\n"
+    )
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("app.py", source)
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    iam = world.client("iam")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="r", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
+    functions = world.client("lambda")
+    runtime = f"python3.{sys.version_info.minor}"
+    made = functions.create_function(
+        FunctionName="f", Runtime=runtime, Role=role, Handler="app.handler", Code={"ZipFile": archive.getvalue()}
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="f")
+    arn = made["FunctionArn"]
+    functions.add_permission(FunctionName="f", StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+    wanted = {"LambdaFunctionConfigurations": [configuration(arn=arn, rules=[("suffix", ".jpg")])]}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=wanted)
+    s3.put_object(Bucket=bucket, Key="no.txt", Body=b"")
+    s3.put_object(Bucket=bucket, Key="a cat.jpg", Body=b"")
+    world.settle()
+    told = world.client("logs").filter_log_events(logGroupName="/aws/lambda/f", filterPattern="ObjectCreated")["events"]
+    assert [event["message"].partition("ObjectCreated")[2].strip() for event in told] == [":Put a+cat.jpg"]
