@@ -31,14 +31,14 @@ done
 """
 
 
-def package(files: dict[str, str | bytes], mode: int = 0o755) -> bytes:
+def package(files: dict[str, str | bytes], mode: int = 0o755, *, compressed: bool = False) -> bytes:
     """A zip archive of files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name)
             entry.external_attr = (0o100000 | mode) << 16
-            archive.writestr(entry, data)
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED)
     return buffer.getvalue()
 
 

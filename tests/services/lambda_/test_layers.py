@@ -75,3 +75,21 @@ def test_a_layers_policy_has_what_was_added(functions: Functions, layer: Any) ->
     functions.client.remove_layer_version_permission(LayerName="lib", VersionNumber=1, StatementId="all")
     with pytest.raises(functions.client.exceptions.ResourceNotFoundException):
         functions.client.get_layer_version_policy(LayerName="lib", VersionNumber=1)
+
+
+def test_a_function_and_its_layers_share_one_limit(functions: Functions, layer: Any) -> None:
+    half = package({"half": b"\0" * 140_000_000}, compressed=True)
+    arn = functions.client.publish_layer_version(LayerName="half", Content={"ZipFile": half})["LayerVersionArn"]
+    with pytest.raises(functions.client.exceptions.InvalidParameterValueException, match="combined with layers exceeds"):
+        functions.python("f", "", Code={"ZipFile": half}, Layers=[arn])
+
+
+def test_a_layer_that_is_no_zip_is_refused(functions: Functions) -> None:
+    with pytest.raises(functions.client.exceptions.InvalidParameterValueException, match="Could not unzip uploaded file"):
+        functions.client.publish_layer_version(LayerName="bad", Content={"ZipFile": b"nonsense"})
+
+
+def test_a_function_keeps_running_with_a_layer_that_was_deleted(functions: Functions, layer: Any) -> None:
+    functions.python("f", "import os\ndef handler(e, c):\n    return os.listdir('/opt')\n", Layers=[layer()["LayerVersionArn"]])
+    functions.client.delete_layer_version(LayerName="lib", VersionNumber=1)
+    assert functions.invoke("f").value == ["data.txt"]

@@ -6,8 +6,9 @@ from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
-from cloudjar.services.lambda_.code import UNZIPPED_LIMIT, ZIPPED_LIMIT
+from cloudjar.services.lambda_.code import ZIPPED_LIMIT
 from cloudjar.services.lambda_.concurrency import ACCOUNT_LIMIT, reserved_in_account
+from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
 from cloudjar.services.lambda_.functions import Function, Version
 from cloudjar.services.lambda_.layers import LayerVersion
 

@@ -11,17 +11,16 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT, Deployments
 from cloudjar.services.lambda_.functions import Code
 
-UNZIPPED_LIMIT = 262_144_000
-"""Bytes that a function and its layers may take together, unzipped."""
 ZIPPED_LIMIT = 52_428_800
 """Bytes of a package that comes in the request itself."""
 REQUEST_LIMIT = 70_167_211
 
 
-async def fetch(ctx: Context, source: dict[str, Any], operation: str) -> tuple[Code, int]:
-    """The package that a request gives, stored, and its unzipped size. S3 is read as the caller."""
+async def fetch(ctx: Context, source: dict[str, Any], operation: str) -> Code:
+    """The package that a request gives, stored and unpacked, so that a bad one is refused. S3 is read as the caller."""
     if source.get("ImageUri"):
         raise not_implemented(
             "lambda", operation, "container images need an image registry, which this jar does not have yet; use a .zip package"
@@ -44,7 +43,9 @@ async def fetch(ctx: Context, source: dict[str, Any], operation: str) -> tuple[C
     unzipped, digest = await ctx.offload(_inspect, data)
     if unzipped > UNZIPPED_LIMIT:
         raise errors.unzipped_too_large(UNZIPPED_LIMIT)
-    return Code(ctx.blobs.put(data), digest, len(data)), unzipped
+    package = Code(ctx.blobs.put(data), digest, len(data), unzipped)
+    await ctx.world.part(Deployments).task(package)
+    return package
 
 
 async def _from_s3(ctx: Context, source: dict[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -10,9 +11,18 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.lambda_ import code, errors, interpreters, runtimes
-from cloudjar.services.lambda_.deploy import Deployments
-from cloudjar.services.lambda_.functions import Function, Version, check_revision, find_function, find_version, settle, version_to_wire
-from cloudjar.services.lambda_.layers import check_layers
+from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
+from cloudjar.services.lambda_.functions import (
+    Code,
+    Function,
+    Version,
+    check_revision,
+    find_function,
+    find_version,
+    settle,
+    version_to_wire,
+)
+from cloudjar.services.lambda_.layers import check_layers, layer_code
 from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function
 from cloudjar.services.lambda_.pool import retire
 from cloudjar.services.lambda_.tags import check_tags
@@ -88,6 +98,8 @@ def _environment(req: dict[str, Any]) -> dict[str, str]:
             "Lambda was unable to configure your environment variables because the environment variables you have provided contains "
             f"reserved keys that are currently not supported for modification. Reserved keys used in this request: {', '.join(refused)}"
         )
+    if any("\0" in value for value in variables.values()):
+        raise errors.invalid("Environment variables may not contain a null character.")
     measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode()) > _ENVIRONMENT_LIMIT:
         raise errors.invalid(
@@ -111,6 +123,8 @@ def _settings(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     for member, field in simple:
         if req.get(member) is not None:
             fields[field] = req[member]
+    if "\0" in (req.get("Handler") or ""):
+        raise errors.invalid("The handler may not contain a null character.")
     if req.get("Environment") is not None:
         fields["environment"] = _environment(req) or None
     if req.get("EphemeralStorage"):
@@ -168,9 +182,9 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
         _check_role(ctx, req["Role"])
-    package, unzipped = await code.fetch(ctx, req["Code"], "CreateFunction")
-    await ctx.world.part(Deployments).prepare(package, settings.get("layers", ()), unzipped)
+    package = await code.fetch(ctx, req["Code"], "CreateFunction")
     with ctx.transaction():
+        _check_size(ctx, package, settings.get("layers", ()))
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
         ctx.put(Function(who.name, ctx.now))
@@ -208,10 +222,10 @@ async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, A
         _check_latest(who.qualifier)
         check_revision(req.get("RevisionId"), old.revision)
         runtimes.may_update(runtimes.RUNTIMES[old.runtime], ctx.now)
-    package, unzipped = await code.fetch(ctx, req, "UpdateFunctionCode")
-    await ctx.world.part(Deployments).prepare(package, old.layers, unzipped)
+    package = await code.fetch(ctx, req, "UpdateFunctionCode")
     with ctx.transaction():
         old = find_version(ctx, who.name)
+        _check_size(ctx, package, old.layers)
         check_revision(req.get("RevisionId"), old.revision)
         architecture = (req.get("Architectures") or [old.architecture])[0]
         version = replace(
@@ -240,12 +254,22 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     runtimes.may_move(before, after, ctx.now)
     _check_runnable(after, "UpdateFunctionConfiguration")
     settings = _settings(ctx, req)
+    _check_size(ctx, old.code, settings.get("layers", old.layers))
     if req.get("Role") and req["Role"] != old.role:
         _check_role(ctx, req["Role"])
     version = ctx.put(replace(old, **settings, modified=ctx.now, revision=ctx.ids.uuid(), update_status="InProgress"))
     ctx.after(settle, who.name, 0)
     retire(ctx, who.name)
     return version_to_wire(ctx, version)
+
+
+def _check_size(ctx: Context, package: Code, layers: Sequence[str]) -> None:
+    unzipped = package.unzipped + sum(layer_code(ctx, arn).unzipped for arn in layers)
+    if unzipped > UNZIPPED_LIMIT:
+        raise errors.invalid(
+            f"Function code combined with layers exceeds the maximum allowed size of {UNZIPPED_LIMIT} bytes. "
+            f"The actual size is {unzipped} bytes."
+        )
 
 
 def _check_latest(qualifier: str) -> None:

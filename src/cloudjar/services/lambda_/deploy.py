@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import io
 import os
 import shutil
@@ -14,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from cloudjar.compute.unpack import ArchiveTooLarge, BadArchive, unpack
 from cloudjar.services.lambda_ import errors
-from cloudjar.services.lambda_.code import UNZIPPED_LIMIT
 from cloudjar.services.lambda_.functions import Code
-from cloudjar.services.lambda_.layers import layer_code
 
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
+
+
+UNZIPPED_LIMIT = 262_144_000
+"""Bytes that a function and its layers may take together, unzipped."""
 
 
 class Deployments:
@@ -38,37 +39,24 @@ class Deployments:
             (self.directory / name).mkdir(parents=True)
         self._temporary = 0
 
-    async def prepare(self, package: Code, layers: Sequence[str], unzipped: int = 0) -> None:
-        """Unpacks a new package now, so that a bad one is refused and the first call need not wait."""
-        await self.task(package)
-        if layers:
-            sizes = sum(layer_code(self._world, arn)[1] for arn in layers)
-            if sizes + unzipped > UNZIPPED_LIMIT:
-                raise errors.invalid(
-                    f"Function code combined with layers exceeds the maximum allowed size of {UNZIPPED_LIMIT} bytes. "
-                    f"The actual size is {sizes + unzipped} bytes."
-                )
-
     async def task(self, package: Code) -> str:
         """The directory of a package."""
         target = self.directory / "code" / _name(package.sha256)
         await self._once(target, lambda fresh: self._unpack(package, fresh))
         return str(target)
 
-    async def opt(self, layers: Sequence[str]) -> str:
-        """The directory of layers merged in order; "" for none."""
+    async def opt(self, layers: Sequence[Code]) -> str:
+        """The directory of layers, one over the other in their order; "" for none."""
         if not layers:
             return ""
-        packages = [layer_code(self._world, arn)[0] for arn in layers]
-        target = self.directory / "opt" / "-".join(_name(p.sha256)[:16] for p in packages)
+        sources = [await self.task(layer) for layer in layers]
+        if len(sources) == 1:
+            return sources[0]
+        target = self.directory / "opt" / "-".join(_name(layer.sha256)[:16] for layer in layers)
 
         def merge(fresh: Path) -> None:
-            for package in packages:
-                one = fresh.with_name(fresh.name + ".layer")
-                one.mkdir()
-                self._unpack(package, one)
-                _merge(one, fresh)
-                shutil.rmtree(one)
+            for source in sources:
+                _merge(source, fresh)
 
         await self._once(target, merge)
         return str(target)
@@ -147,12 +135,16 @@ def _readable(directory: Path) -> None:
                 os.chmod(path, 0o755 if mode & 0o111 else 0o644)
 
 
-def _merge(source: Path, target: Path) -> None:
-    """Puts one tree over another: later files win."""
+def _merge(source: str, target: Path) -> None:
+    """Puts one tree over another, file by file: the same files, not copies."""
     for folder, _, files in os.walk(source):
         inside = target / Path(folder).relative_to(source)
+        if inside.is_symlink() or inside.is_file():
+            inside.unlink()
         inside.mkdir(exist_ok=True)
         for name in files:
-            with contextlib.suppress(FileNotFoundError):
-                (inside / name).unlink()
-            os.rename(os.path.join(folder, name), inside / name)
+            place = inside / name
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            place.unlink(missing_ok=True)
+            os.link(os.path.join(folder, name), place, follow_symlinks=False)

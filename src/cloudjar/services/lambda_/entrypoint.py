@@ -24,7 +24,7 @@ def entrypoint(version: Version, task: str, opt: str) -> tuple[str, ...]:
         if python is None:
             raise InvalidEntrypoint(interpreters.missing(runtime))
         # No `site`: what the host's Python has installed is not the function's. -s: nor what a user has.
-        return (python.program, "-S", "-s", f"{RUNTIME}/bootstraps/python3.py")
+        return (python.program, "-S", "-s", f"{RUNTIME}/bootstraps/python3.py", OPT, f"{RUNTIME}/boto3")
     for directory, inside in ((task, TASK), (opt, OPT)):
         if directory and os.path.isfile(os.path.join(directory, "bootstrap")):
             problem = _why_not(Path(directory, "bootstrap"), directory, inside)

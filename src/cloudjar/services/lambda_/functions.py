@@ -23,6 +23,8 @@ class Code(Struct, frozen=True):
     sha256: str
     """Base64, as Lambda reports it."""
     size: int
+    unzipped: int = 0
+    """Bytes when unpacked."""
 
 
 @record("lambda.function", key="name")

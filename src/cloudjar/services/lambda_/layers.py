@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.lambda_ import code, errors
-from cloudjar.services.lambda_.functions import Code, aws_time, check_revision, code_location
+from cloudjar.services.lambda_.functions import Code, Version, aws_time, check_revision, code_location
 from cloudjar.services.lambda_.policies import principal_element
-
-if TYPE_CHECKING:
-    from cloudjar.kernel.world import World
 
 _MOST = 5
 _ARN = re.compile(r"arn:[a-zA-Z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::(\d+))?")
@@ -36,7 +33,6 @@ class LayerVersion(Record):
     name: str
     number: int
     code: Code
-    unzipped: int
     created: datetime
     description: str = ""
     license: str = ""
@@ -44,6 +40,8 @@ class LayerVersion(Record):
     architectures: tuple[str, ...] = ()
     statements: dict[str, dict[str, Any]] = {}
     policy_revision: str = ""
+    deleted: bool = False
+    """Gone for everybody but the functions that have it."""
 
 
 def layer_arn(ctx: Context, name: str, number: int = 0) -> str:
@@ -57,13 +55,12 @@ def layer_reference(ctx: Context, arn: str) -> dict[str, Any]:
     return {"Arn": arn, "CodeSize": found.code.size if found else 0}
 
 
-def layer_code(world: World, arn: str) -> tuple[Code, int]:
-    """The package of a layer version, and its unzipped size."""
-    with world.reading() as ctx:
-        found = _by_arn(ctx, arn)
+def layer_code(ctx: Context, arn: str) -> Code:
+    """The package of a layer version."""
+    found = _by_arn(ctx, arn)
     if found is None:
         raise errors.layer_not_found(arn)
-    return found.code, found.unzipped
+    return found.code
 
 
 def check_layers(ctx: Context, arns: list[str]) -> tuple[str, ...]:
@@ -80,7 +77,8 @@ def check_layers(ctx: Context, arns: list[str]) -> tuple[str, ...]:
         if match[3] + match[2] in seen:
             raise errors.invalid(f"Two different versions of the same layer are not allowed to be referenced in the same function. {arn}")
         seen.add(match[3] + match[2])
-        if _by_arn(ctx, arn) is None:
+        found = _by_arn(ctx, arn)
+        if found is None or found.deleted:
             raise errors.invalid(f"Layer version {arn} does not exist.")
     return tuple(arns)
 
@@ -133,7 +131,7 @@ def _find(ctx: Context, name: str, number: int) -> LayerVersion:
     if number < 1:
         raise errors.invalid("Layer Version Cannot be less than 1.")
     found = ctx.get(LayerVersion, name, number)
-    if found is None:
+    if found is None or found.deleted:
         raise errors.layer_not_found(layer_arn(ctx, name, number))
     return found
 
@@ -141,7 +139,7 @@ def _find(ctx: Context, name: str, number: int) -> LayerVersion:
 @operation(on=on_layer)
 async def publish_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx, name = _place(ctx, req["LayerName"])
-    package, unzipped = await code.fetch(ctx, req["Content"], "PublishLayerVersion")
+    package = await code.fetch(ctx, req["Content"], "PublishLayerVersion")
     with ctx.transaction():
         layer = ctx.get(Layer, name)
         number = (layer.last_version if layer else 0) + 1
@@ -151,7 +149,6 @@ async def publish_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, 
                 name,
                 number,
                 package,
-                unzipped,
                 ctx.now,
                 req.get("Description") or "",
                 req.get("LicenseInfo") or "",
@@ -171,7 +168,7 @@ def get_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=lambda ctx, req: req["Arn"])
 def get_layer_version_by_arn(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     found = _by_arn(ctx, req["Arn"])
-    if found is None:
+    if found is None or found.deleted:
         raise errors.layer_not_found(req["Arn"])
     ctx, _ = _place(ctx, req["Arn"])
     return _with_content(ctx, found)
@@ -199,7 +196,9 @@ def list_layers(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 def _fits(version: LayerVersion, req: dict[str, Any]) -> bool:
     runtime, architecture = req.get("CompatibleRuntime"), req.get("CompatibleArchitecture")
-    return (not runtime or runtime in version.runtimes) and (not architecture or architecture in version.architectures)
+    return (
+        not version.deleted and (not runtime or runtime in version.runtimes) and (not architecture or architecture in version.architectures)
+    )
 
 
 @operation(on=on_layer)
@@ -208,7 +207,12 @@ def delete_layer_version(ctx: Context, req: dict[str, Any]) -> None:
     if req["VersionNumber"] < 1:
         raise errors.invalid("Layer Version Cannot be less than 1.")
     found = ctx.get(LayerVersion, name, req["VersionNumber"])
-    if found is not None:
+    if found is None:
+        return
+    arn = layer_arn(ctx, name, found.number)
+    if ctx.where(Version).filtered(lambda v: arn in v.layers).first():
+        ctx.put(replace(found, deleted=True))
+    else:
         ctx.delete(found)
 
 

@@ -23,7 +23,7 @@ def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
         return ResourcePolicy(parts[4], policy_document(policy) if policy else None, arn)
     if kind == "layer" and qualifier.isdecimal():
         version = there.get(LayerVersion, name, int(qualifier))
-        if version is not None:
+        if version is not None and not version.deleted:
             statements = list(version.statements.values())
             document = json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
             return ResourcePolicy(parts[4], document, arn)

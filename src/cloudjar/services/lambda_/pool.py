@@ -7,7 +7,7 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from cloudjar.compute.driver import Driver, StartFailed
+from cloudjar.compute.driver import ComputeError, Driver
 from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
@@ -28,6 +28,7 @@ from cloudjar.services.lambda_.invocation import (
     report_line,
     start_line,
 )
+from cloudjar.services.lambda_.layers import layer_code
 from cloudjar.services.lambda_.logs import ship
 from cloudjar.services.lambda_.runtime_api import plane
 
@@ -220,7 +221,10 @@ class Pool:
         """An environment with credentials, not yet started. Raises AccessDeniedException."""
         world = self._world
         self._numbers += 1
-        driver: Driver = world.host.driver()
+        try:
+            driver: Driver = world.host.driver()
+        except ComputeError as problem:
+            raise errors.service_failed(f"This machine cannot run functions: {problem}") from None
         with ctx.transaction():
             date = ctx.now.strftime("%Y/%m/%d")
             stream = stream or f"{date}/[{version.label}]{ctx.ids.hex(32)}"
@@ -254,7 +258,9 @@ class Pool:
         """Starts the runtime and waits for it to be ready; what went wrong if it did."""
         world, version = self._world, env.version
         deployments = world.part(Deployments)
-        task, opt = await deployments.task(version.code), await deployments.opt(version.layers)
+        with ctx.transaction():
+            layers = [layer_code(ctx, arn) for arn in version.layers]
+        task, opt = await deployments.task(version.code), await deployments.opt(layers)
         env.write(f"INIT_START Runtime Version: {version.runtime}\n", in_tail=False)
         try:
             argv = entrypoint(version, task, opt)
@@ -273,7 +279,7 @@ class Pool:
         try:
             async with self._starts:
                 await env.start(environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary))
-        except StartFailed as problem:
+        except ComputeError as problem:
             raise errors.service_failed(f"The sandbox could not be started: {problem}") from None
         return await env.initialise(request_id, seconds)
 

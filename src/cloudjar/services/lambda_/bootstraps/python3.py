@@ -10,7 +10,6 @@ import os
 import sys
 import time
 
-_RUNTIME = "/var/runtime"
 _API = "/2018-06-01/runtime/"
 
 
@@ -265,7 +264,7 @@ def describe(error):
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
-    ours = (_RUNTIME + "/bootstraps/", "<frozen importlib")
+    ours = (os.path.dirname(os.path.abspath(__file__)), "<frozen importlib")
     frames = [frame for frame in frames if not frame.filename.startswith(ours)]
     trace = ['  File "%s", line %d, in %s\n    %s\n' % (f.filename, f.lineno, f.name, f.line or "") for f in frames]
     return str(error), type(error).__name__, trace
@@ -303,11 +302,11 @@ def main():
     env = os.environ
     version = "%d.%d" % sys.version_info[:2]
     task = env["LAMBDA_TASK_ROOT"]
-    added = [task, "/opt/python/lib/python%s/site-packages" % version, "/opt/python"]
-    sys.path[0:1] = added
-    for path in ("/var/lang/lib/python%s/site-packages" % version, _RUNTIME):
-        if path not in sys.path:
-            sys.path.append(path)
+    # As arguments, because a driver that mounts nothing rewrites paths there: where layers are, and one package of the SDK.
+    layers, sdk = sys.argv[1:3]
+    del sys.argv[1:]
+    sys.path[0:1] = [task, "%s/python/lib/python%s/site-packages" % (layers, version), layers + "/python"]
+    sys.path += ["/var/lang/lib/python%s/site-packages" % version, os.path.dirname(sdk)]
     import site
 
     # Started without `site`; functions still call exit() and quit().
