@@ -215,7 +215,8 @@ def test_a_request_in_flight_is_finished_before_the_jar_ends(cj, until):
     note = cj.up()
     with socket.create_connection(("127.0.0.1", note["port"])) as slow:
         slow.sendall(b"POST /_cloudjar/worlds/import?name=x HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-tar\r\n")
-        slow.sendall(b"content-length: 200000\r\n\r\n" + b"x" * 100_000)
+        slow.sendall(b"content-length: 200000\r\nexpect: 100-continue\r\n\r\n")
+        assert slow.recv(65536).startswith(b"HTTP/1.1 100"), "the jar waits for the body"
         os.kill(note["pid"], signal.SIGTERM)
 
         def refuses_new_connections() -> bool:
@@ -226,7 +227,7 @@ def test_a_request_in_flight_is_finished_before_the_jar_ends(cj, until):
             return False
 
         until(refuses_new_connections)
-        slow.sendall(b"x" * 100_000)
+        slow.sendall(b"x" * 200_000)
         assert slow.recv(65536).startswith(b"HTTP/1.1 409")
     assert cj("status").code in (3, 1)
 
