@@ -153,3 +153,13 @@ def test_no_permission_is_needed_to_ask_who_one_is(world, iam, ada):
     iam.put_user_policy(UserName="ada", PolicyName="deny", PolicyDocument=policy("*", effect="Deny"))
     assert json.dumps(sts.get_caller_identity()["Arn"])
     assert sts.get_session_token()["Credentials"]
+
+
+def test_a_session_of_a_deleted_role_gets_nothing_of_its_namesakes(iam, sts, role, session, aws_error):
+    client = session(sts.assume_role(RoleArn=role, RoleSessionName="deploy")["Credentials"])
+    iam.delete_role_policy(RoleName="r", PolicyName="p")
+    iam.delete_role(RoleName="r")
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=policy("iam:*"))
+    with aws_error("AccessDenied"):
+        client.list_users()

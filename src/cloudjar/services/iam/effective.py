@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.principal import Principal
-from cloudjar.services.iam.entities import Owner, User, find_role, find_user, groups_of
+from cloudjar.services.iam import errors
+from cloudjar.services.iam.entities import Owner, User, find_user, groups_of
 from cloudjar.services.iam.inline_policies import InlinePolicy
 from cloudjar.services.iam.policies import Attachment, document_of
 
@@ -34,10 +36,15 @@ def policies_of(ctx: Context, principal: Principal) -> Effective:
     """
     home = ctx.at(account=principal.account)
     if principal.kind == "user":
-        user = find_user(home, principal.arn.rpartition("/")[2])
+        # By id, not by name: a namesake that was made later is somebody else.
+        user = home.where(User, id=principal.user_id).first()
+        if user is None:
+            raise errors.user_not_found(principal.arn.rpartition("/")[2])
         return Effective(_identity_of_user(home, user), _bound(home, user.boundary), _session(home, principal))
     if principal.kind == "assumed-role":
-        role = find_role(home, principal.role_arn.rpartition("/")[2])
+        role = home.where(Role, id=principal.user_id.partition(":")[0]).first()
+        if role is None:
+            raise errors.role_not_found(principal.role_arn.rpartition("/")[2])
         return Effective(attached_and_inline(home, role), _bound(home, role.boundary), _session(home, principal))
     if principal.kind == "federated-user":
         # Federated users can do what their session policies and their maker's policies both allow; without the former, nothing.
