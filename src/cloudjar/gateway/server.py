@@ -17,6 +17,9 @@ from cloudjar.wire.http import Request, Response
 
 App = Callable[[Request], Coroutine[Any, Any, Response]]
 
+OPENING_SECONDS = 1.0
+"""How long a TLS handshake may go on when the server is stopping."""
+
 _BACKLOG = 1024
 _ACCEPTS_PER_TURN = 64
 _TLS_HANDSHAKE = b"\x16"  # The first byte of a TLS connection (RFC 8446, 5.1); no HTTP method starts with it.
@@ -102,10 +105,13 @@ class Server:
         self._close_listeners(loop)
         for waiting in list(self._silent):
             self._forget(loop, waiting).close()
-        for opening in self._opening:
-            opening.cancel()
         for connection in list(self._connections):
             connection.shut()
+        if self._opening:
+            # Their clients have said something already: they are answered. Cancelled, uvloop would leave them waiting.
+            await asyncio.wait(list(self._opening), timeout=min(grace_seconds, OPENING_SECONDS))
+            for opening in list(self._opening):
+                opening.cancel()
         if self._connections:
             self._empty = loop.create_future()
             await asyncio.wait([self._empty], timeout=grace_seconds)
