@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from cloudjar.gateway import localstack, own_clock, own_lambda, own_looks, own_worlds
+from cloudjar.gateway import localstack, own_clock, own_iam, own_lambda, own_looks, own_messaging, own_worlds
 from cloudjar.gateway.own_http import Ask, Handler, Refusal, check_asker, read_body, read_query, refused
 from cloudjar.kernel.world import World
 from cloudjar.kernel.worlds import WorldProblem
@@ -38,6 +38,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/_cloudjar/timers"): own_looks.timers,
     ("GET", "/_cloudjar/events"): own_looks.events,
     ("GET", "/_cloudjar/calls"): own_looks.calls,
+    ("GET", "/_cloudjar/denials"): own_iam.denials,
+    ("GET", "/_cloudjar/policy"): own_iam.policy,
     ("GET", "/_cloudjar/coverage"): own_looks.coverage,
     ("GET", "/_cloudjar/ca"): own_looks.ca_files,
     ("GET", "/_cloudjar/ca.pem"): own_looks.ca,
@@ -54,6 +56,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/_localstack/state/save"): localstack.save,
     ("POST", "/_localstack/state/load"): localstack.load,
     ("POST", "/_localstack/state/reset"): localstack.reset,
+    ("GET", "/_aws/sqs/messages"): own_messaging.sqs_messages,
+    ("POST", "/_aws/sqs/messages"): own_messaging.sqs_messages,
 }
 
 STREAMED = frozenset({"/_cloudjar/worlds/import"})

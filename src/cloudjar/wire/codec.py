@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.kernel.errors import AwsError
-from cloudjar.wire import errors, faults
+from cloudjar.wire import errors, faults, patches
 from cloudjar.wire.forms import pairs
 from cloudjar.wire.http import Body, Request, Response
 from cloudjar.wire.models import Models, OperationModel, ServiceModel
@@ -178,7 +178,10 @@ class Codec:
             if body[:2] == b"\x1f\x8b":
                 body = inflate(body, request.headers.get("content-encoding", ""))
             form = pairs(body.decode("latin-1")) if body else []
-            return form + pairs(request.query) if request.query else form
+            if request.query:
+                form = form + pairs(request.query)
+            member = patches.PATH_MEMBERS.get(route.service) if request.path != "/" else None
+            return [*form, (member, request.path)] if member and not any(name == member for name, _ in form) else form
         except Malformed as fault:
             raise faults.client_error(fault, route.protocol, route.service) from fault
 

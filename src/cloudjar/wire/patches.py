@@ -105,6 +105,9 @@ QUERY_MAP_NAMES: dict[str, dict[str, tuple[str, str, str]]] = {
     },
 }
 
+# Parameters of the query protocol that older clients leave out and send as the path. Source: "Making Query API requests", SQS guide.
+PATH_MEMBERS: dict[str, str] = {"sqs": "QueueUrl"}
+
 # What stands before the code in `__type`. Clients cut it off, but people compare whole answers.
 ERROR_NAMESPACES: dict[str, str] = {
     "dynamodb": "com.amazonaws.dynamodb.v20120810#",
