@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from cloudjar.kernel.ids import ALNUM, secret_bytes, secret_text
+from cloudjar.kernel.ids import secret_bytes
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.records import Record, record
 
@@ -71,7 +71,7 @@ def account_in(key_id: str) -> str | None:
 
 def new_secret() -> str:
     """A secret access key: 40 letters of base 64."""
-    return secret_text(ALNUM + "+/", 40)
+    return base64.b64encode(secret_bytes(30)).decode()
 
 
 def new_token() -> str:

@@ -136,3 +136,13 @@ def test_a_deleted_and_remade_role_is_another_one(iam, sts):
     iam.detach_role_policy(RoleName="r", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     iam.delete_role(RoleName="r")
     assert sts.assume_role(RoleArn=make_role(iam, "r"), RoleSessionName="deploy")["AssumedRoleUser"]["AssumedRoleId"] != first
+
+
+def test_what_a_chain_brings_along_needs_the_next_roles_permission(iam, sts, with_credentials, aws_error):
+    first, plain = make_role(iam, "a"), make_role(iam, "b", trust({"AWS": ACCOUNT}))
+    tagged = sts.assume_role(RoleArn=first, RoleSessionName="deploy", Tags=[{"Key": "team", "Value": "blue"}], TransitiveTagKeys=["team"])
+    with aws_error("AccessDenied", "sts:TagSession"):
+        with_credentials(tagged["Credentials"]).assume_role(RoleArn=plain, RoleSessionName="deploy")
+    known = sts.assume_role(RoleArn=first, RoleSessionName="deploy", SourceIdentity="ada")
+    with aws_error("AccessDenied", "sts:SetSourceIdentity"):
+        with_credentials(known["Credentials"]).assume_role(RoleArn=plain, RoleSessionName="deploy")

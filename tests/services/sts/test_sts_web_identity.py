@@ -198,7 +198,7 @@ def test_an_issuer_with_another_certificate_is_not_believed(iam, sts, role, prov
 def test_a_token_brings_session_tags(iam, sts, role, provider, issuer, with_credentials):
     tags = {"principal_tags": {"team": ["blue"]}, "transitive_tag_keys": ["team"]}
     answer = assume(sts, role, issuer.token(**{"https://aws.amazon.com/tags": tags}))
-    blue = trust({"AWS": role}, condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
+    blue = trust({"AWS": role}, action=["sts:AssumeRole", "sts:TagSession"], condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
     with_credentials(answer["Credentials"]).assume_role(RoleArn=make_role(iam, "next", blue), RoleSessionName="next")
 
 

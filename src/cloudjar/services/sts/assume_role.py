@@ -49,9 +49,10 @@ def assume_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if mfa_at:
         keys |= {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
     trust.check(ctx, role, "sts:AssumeRole", keys)
-    if scope.tags:
+    # What a chained session brings along has to be allowed as if it were passed now.
+    if scope.tags or inherited:
         trust.check(ctx, role, "sts:TagSession", keys)
-    if req.get("SourceIdentity") and not (parent and parent.source_identity):
+    if source_identity:
         trust.check(ctx, role, "sts:SetSourceIdentity", keys)
 
     scope = with_changes(scope, tags=inherited | scope.tags)

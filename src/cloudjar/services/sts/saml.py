@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 ACTION = "sts:AssumeRoleWithSAML"
 RECIPIENT = "https://signin.aws.amazon.com/saml"
-_RECIPIENTS = re.compile(r"https://([a-z0-9-]+\.)?signin\.(aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)/(saml|platform/saml/acs/[\w-]+)")
+_RECIPIENTS = re.compile(
+    r"https://([a-z0-9-]+\.)?signin\.(aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)/(saml|platform/saml/acs/[\w-]+)"
+)
 SHORTEST_SECONDS = 900
 ASSERTION = "urn:oasis:names:tc:SAML:2.0:assertion"
 PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"

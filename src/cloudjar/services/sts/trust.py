@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cloudjar.identity.policy import AuthzRequest, Decision, Named, PolicySet, compile_policy, decide, parse
+from functools import lru_cache
+
+from cloudjar.identity.policy import AuthzRequest, CompiledPolicy, Decision, Named, PolicySet, compile_policy, decide, parse
+from cloudjar.identity.policy.grammar import Kind
 from cloudjar.identity.principal_keys import Keys, principal_keys, request_keys
 from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
@@ -45,10 +48,14 @@ def decision(ctx: Context, role: Role, action: str, keys: Keys, *, federated: st
         federated=federated,
     )
     policies = PolicySet(
-        identity=(Named("", compile_policy(parse(_EVERYTHING))),),
-        resource=(Named(role.arn, compile_policy(parse(role.trust_policy, "trust"))),),
+        identity=(Named("", _compiled(_EVERYTHING, "identity")),),
+        resource=(Named(role.arn, _compiled(role.trust_policy, "trust")),),
         resource_required=True,
         resource_kind="trust",
     )
     return decide(request, policies)
 
+
+@lru_cache(maxsize=256)
+def _compiled(text: str, kind: Kind) -> CompiledPolicy:
+    return compile_policy(parse(text, kind))
