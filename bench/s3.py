@@ -101,7 +101,8 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=0)
     options = parser.parse_args()
     port = free_port()
-    command = [str(Path(sys.executable).with_name("cloudjar")), "up", "--foreground", "--ephemeral", "--port", str(port)]
+    data = tempfile.TemporaryDirectory()
+    command = [str(Path(sys.executable).with_name("cloudjar")), "up", "--foreground", "--data", data.name, "--port", str(port)]
     jar = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):
@@ -112,6 +113,7 @@ def main() -> None:
     finally:
         jar.terminate()
         jar.wait()
+        data.cleanup()
 
 
 def run(options: argparse.Namespace, port: int, pid: int) -> None:

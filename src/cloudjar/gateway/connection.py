@@ -184,6 +184,10 @@ class Connection(asyncio.Protocol):
         length = head.length
         if length == 0:
             self._head = head
+            if head.expects_continue:
+                # RFC 9110 lets us omit it, but botocore cannot use a connection again that answered without it.
+                self._continued = False
+                self._send_continue()
             self._call(head, BufferedBody())
         elif length is not None and len(pending) >= length and length <= self._server.limits.buffered_body_bytes:
             self._head = head
