@@ -223,3 +223,16 @@ def test_the_package_can_be_fetched_back(functions: Functions, world: LocalWorld
     location = functions.client.get_function(FunctionName="f")["Code"]["Location"]
     with urllib.request.urlopen(world.endpoint + "/" + location.split("/", 3)[3]) as answer:
         assert answer.read() == data
+
+
+def test_a_fork_of_the_world_has_functions_of_its_own(functions: Functions, world: LocalWorld) -> None:
+    functions.python("f", SOURCE)
+    assert functions.invoke("f").value == "one"
+    copy = world.fork(f"{world.name}-copy")
+    try:
+        there = Functions(copy, functions.role)
+        assert there.invoke("f").value == "one"
+        there.client.update_function_code(FunctionName="f", ZipFile=package({"app.py": SOURCE.replace("one", "two")}))
+        assert (there.invoke("f").value, functions.invoke("f").value) == ("two", "one")
+    finally:
+        copy.drop()

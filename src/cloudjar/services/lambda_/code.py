@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import zipfile
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -71,6 +70,8 @@ async def _from_s3(ctx: Context, source: dict[str, Any]) -> bytes:
 
 
 def _inspect(data: bytes) -> tuple[int, str]:
+    import zipfile
+
     digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:

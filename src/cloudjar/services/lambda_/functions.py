@@ -13,7 +13,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.lambda_ import errors
-from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function, owner
+from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function, owner, version_number
 
 
 class Code(Struct, frozen=True):
@@ -86,8 +86,8 @@ def find_version(ctx: Context, name: str, qualifier: str = "") -> Version:
     found = None
     if qualifier in ("", LATEST):
         found = ctx.get(Version, name, 0)
-    elif qualifier.isdigit():
-        found = ctx.get(Version, name, int(qualifier))
+    elif (number := version_number(qualifier)) is not None:
+        found = ctx.get(Version, name, number) if number else None
     else:
         from cloudjar.services.lambda_.aliases import Alias
 
@@ -215,11 +215,12 @@ def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx, who = owner(ctx, req), named(ctx, req)
     function = find_function(ctx, who.name, who.qualifier)
     if who.qualifier:
-        if not who.qualifier.isdigit():
+        number = version_number(who.qualifier)
+        if number is None:
             if who.qualifier == LATEST:
                 raise errors.invalid("$LATEST version cannot be deleted without deleting the function.")
             raise errors.invalid("Deletion of aliases is not currently supported.")
-        version = ctx.get(Version, who.name, int(who.qualifier))
+        version = ctx.get(Version, who.name, number) if number else None
         if version is None:
             return {"StatusCode": 204}
         pointing = [a.name for a in ctx.where(Alias, function=who.name) if version.number in (a.version, *map(int, a.weights))]

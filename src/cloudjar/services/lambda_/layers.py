@@ -12,9 +12,12 @@ from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.lambda_ import code, errors
 from cloudjar.services.lambda_.functions import Code, Version, aws_time, check_revision, code_location
+from cloudjar.services.lambda_.names import version_number
 from cloudjar.services.lambda_.policies import principal_element
 
 _MOST = 5
+_NEVER = 2**53
+"""A version number that no layer reaches."""
 _ARN = re.compile(r"arn:[a-zA-Z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::(\d+))?")
 
 
@@ -85,9 +88,10 @@ def check_layers(ctx: Context, arns: list[str]) -> tuple[str, ...]:
 
 def _by_arn(ctx: Context, arn: str) -> LayerVersion | None:
     match = _ARN.fullmatch(arn)
-    if match is None or match[4] is None:
+    number = version_number(match[4] or "") if match else None
+    if match is None or number is None:
         return None
-    return ctx.at(account=match[2], region=match[1]).get(LayerVersion, match[3], int(match[4]))
+    return ctx.at(account=match[2], region=match[1]).get(LayerVersion, match[3], number)
 
 
 def _place(ctx: Context, name: str) -> tuple[Context, str]:
@@ -130,7 +134,7 @@ def _with_content(ctx: Context, version: LayerVersion) -> dict[str, Any]:
 def _find(ctx: Context, name: str, number: int) -> LayerVersion:
     if number < 1:
         raise errors.invalid("Layer Version Cannot be less than 1.")
-    found = ctx.get(LayerVersion, name, number)
+    found = ctx.get(LayerVersion, name, number) if number < _NEVER else None
     if found is None or found.deleted:
         raise errors.layer_not_found(layer_arn(ctx, name, number))
     return found
@@ -196,9 +200,9 @@ def list_layers(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 def _fits(version: LayerVersion, req: dict[str, Any]) -> bool:
     runtime, architecture = req.get("CompatibleRuntime"), req.get("CompatibleArchitecture")
-    return (
-        not version.deleted and (not runtime or runtime in version.runtimes) and (not architecture or architecture in version.architectures)
-    )
+    if version.deleted or (runtime and runtime not in version.runtimes):
+        return False
+    return not architecture or architecture in version.architectures
 
 
 @operation(on=on_layer)
@@ -206,7 +210,7 @@ def delete_layer_version(ctx: Context, req: dict[str, Any]) -> None:
     ctx, name = _place(ctx, req["LayerName"])
     if req["VersionNumber"] < 1:
         raise errors.invalid("Layer Version Cannot be less than 1.")
-    found = ctx.get(LayerVersion, name, req["VersionNumber"])
+    found = ctx.get(LayerVersion, name, req["VersionNumber"]) if req["VersionNumber"] < _NEVER else None
     if found is None:
         return
     arn = layer_arn(ctx, name, found.number)

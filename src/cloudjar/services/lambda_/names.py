@@ -43,6 +43,11 @@ def named(ctx: Context, req: dict[str, Any]) -> Named:
     return Named(name, qualifier or inner)
 
 
+def version_number(text: str) -> int | None:
+    """The number in a version's qualifier; None for what is no version's, also because no version ever has so many digits."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
 def owner(ctx: Context, req: dict[str, Any]) -> Context:
     """The context of the account that an ARN in FunctionName names; this one for a bare name."""
     match = _FUNCTION.fullmatch(req["FunctionName"])

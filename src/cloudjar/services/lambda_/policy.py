@@ -8,6 +8,7 @@ from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
 from cloudjar.services.lambda_.functions import Function
 from cloudjar.services.lambda_.layers import LayerVersion
+from cloudjar.services.lambda_.names import version_number
 from cloudjar.services.lambda_.policies import Policy, policy_document
 
 
@@ -21,8 +22,9 @@ def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
     if kind == "function" and there.get(Function, name) is not None:
         policy = there.get(Policy, name, qualifier)
         return ResourcePolicy(parts[4], policy_document(policy) if policy else None, arn)
-    if kind == "layer" and qualifier.isdecimal():
-        version = there.get(LayerVersion, name, int(qualifier))
+    number = version_number(qualifier)
+    if kind == "layer" and number is not None:
+        version = there.get(LayerVersion, name, number)
         if version is not None and not version.deleted:
             statements = list(version.statements.values())
             document = json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
