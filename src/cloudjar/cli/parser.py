@@ -136,6 +136,24 @@ absent    it answers NotImplemented
     command.set_defaults(run="coverage:coverage")
 
 
+def _why(command: argparse.ArgumentParser) -> None:
+    _remote(command)
+    add = command.add_argument
+    add("principal", nargs="?", metavar="PRINCIPAL", help="only the denials of this ARN")
+    add("-n", "--limit", type=int, metavar="N", default=5, help="how many, newest first (default: 5)")
+    add("--keys", action="store_true", help="show the condition keys that the policies were asked with")
+    add("--world", metavar="NAME", default="default", help="which world (default: default)")
+    command.set_defaults(run="why:why")
+
+
+def _policy(command: argparse.ArgumentParser) -> None:
+    _remote(command)
+    command.add_argument("principal", metavar="PRINCIPAL", help="a user's or role's ARN")
+    command.add_argument("--world", metavar="NAME", default="default", help="which world (default: default)")
+    command.epilog = "Covers what the principal did, or was refused, since the jar started; with --iam audit nothing is refused."
+    command.set_defaults(run="why:policy")
+
+
 def _tour(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", nargs="?", metavar="NAME", help="the tour to run; without it, a list of them")
     command.add_argument("--json", action="store_true", help="print JSON, for scripts")
@@ -228,6 +246,8 @@ COMMANDS = {
     "world": ("fork, save, restore and move worlds", _world),
     "clock": ("see and move a world's time", _clock),
     "coverage": ("list what is real, modelled and absent", _coverage),
+    "why": ("explain the last denied calls", _why),
+    "policy": ("propose the least policy for what a principal did", _policy),
     "tour": ("run a guided walkthrough", _tour),
     "logs": ("show the jar's log", _logs),
 }

@@ -78,7 +78,23 @@ class Judge:
         if principal.kind == "service" and (hooks is None or principal.arn.partition(".")[0] == service):
             # A service's work on its own things, and on those that have no policy of their own.
             return
+        if principal.kind == "root" and ctx.get(Member, principal.account) is None and self._is_own(ctx, operation, req, hooks):
+            return
         self._judge(ctx, operation, req, hooks)
+
+    def _is_own(self, ctx: Context, operation: Operation, req: dict[str, Any], hooks: ModuleType | None) -> bool:
+        """Whether all that a call is about is in the caller's account and has no policy of its own: what a root user may do."""
+        found = operation.mark.on(ctx, req) if operation.mark.on is not None else ()
+        if isinstance(found, dict):
+            return False
+        for arn in (found,) if isinstance(found, str) else found or ():
+            held = _resource(hooks, ctx, arn)
+            if held is None:
+                if _account_in(arn) not in ("", ctx.principal.account):
+                    return False
+            elif held.document is not None or held.required or held.account != ctx.principal.account:
+                return False
+        return True
 
     def _judge(self, ctx: Context, operation: Operation, req: dict[str, Any], hooks: ModuleType | None) -> None:
         principal = ctx.principal

@@ -33,7 +33,7 @@ def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
     document: str | None = found.document
     outside = ctx.principal.account != bucket.account and ctx.principal.kind != "service"
     if found.public and outside and public_access.of(ctx, bucket).restrict:
-        document = _denials_only(document)
+        document = _denials_only(found.document)
     return ResourcePolicy(bucket.account, document, arn)
 
 
