@@ -383,3 +383,22 @@ def test_debug_logs_each_call(cj, client):
     note = cj.up(DEBUG="1")
     client("sts", note["endpoint"]).get_caller_identity()
     assert "AWS sts.GetCallerIdentity => 200" in cj("logs").out
+
+
+def test_a_world_that_cannot_be_read_is_a_clear_error(cj):
+    (cj.data / "worlds" / "default").mkdir(parents=True)
+    (cj.data / "worlds" / "default" / "data.mdb").write_bytes(b"x" * 8192)
+    done = cj("up", "--port", "0")
+    assert done.code == 1
+    assert "cannot be read" in done.err
+
+
+def test_one_broken_world_does_not_keep_the_others_away(cj):
+    cj.up()
+    for name in ("broken", "whole"):
+        cj("world", "fork", name)
+    cj("down")
+    (cj.data / "worlds" / "broken" / "data.mdb").write_bytes(b"x" * 8192)
+    cj.up()
+    assert cj("world", "drop", "broken").code == 0
+    assert [row["name"] for row in cj("world", "list", "--json").json["worlds"]] == ["default", "whole"]

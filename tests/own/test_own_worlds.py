@@ -1,5 +1,6 @@
 """Worlds over the wire. A frozen clock at some date stands for a world's state: it is kept with it."""
 
+import asyncio
 import io
 import itertools
 import json
@@ -7,6 +8,8 @@ import socket
 import tarfile
 
 import pytest
+
+from cloudjar.wire.http import BufferedBody, Request
 
 _numbers = itertools.count()
 
@@ -166,3 +169,19 @@ def test_a_call_to_a_world_that_is_reset_meanwhile_is_told_to_try_again(own, wor
         own.post("/_cloudjar/worlds/reset")
         slow.sendall(b"x" * 200_000)
         assert slow.recv(65536).startswith(b"HTTP/1.1 503")
+
+
+def test_calls_during_a_restore_wait_for_its_end(world):
+    async def hammer() -> list[int]:
+        jar = world.local.jar
+        request = Request("GET", "/_cloudjar/clock", "", {"host": "localhost"}, BufferedBody())
+        statuses = []
+        for _ in range(20):
+            restoring = asyncio.ensure_future(jar.worlds.restore(world.name, "hammered"))
+            answers = await asyncio.gather(*(jar.answer(world.name, request) for _ in range(5)))
+            statuses += [each.status for each in answers]
+            await restoring
+        return statuses
+
+    world.save("hammered")
+    assert set(world.local.run(hammer())) == {200}

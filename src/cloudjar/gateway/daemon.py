@@ -17,7 +17,7 @@ import uvloop
 from cloudjar import __version__
 from cloudjar.gateway.home import Home
 from cloudjar.gateway.jar import Jar
-from cloudjar.kernel.worlds import DEFAULT
+from cloudjar.kernel.worlds import DEFAULT, WorldProblem
 
 if TYPE_CHECKING:
     from cloudjar.gateway.init_scripts import InitScripts
@@ -103,6 +103,8 @@ async def _run(options: Options, home: Home, log: logging.Logger, ready: Callabl
             port = await jar.serve(DEFAULT, port=options.port)
         except OSError as problem:
             raise _cannot_listen(options, problem) from problem
+        except WorldProblem as problem:
+            raise CannotStart(str(problem), "WorldProblem") from problem
         note: dict[str, object] = {
             "pid": os.getpid(),
             "port": port,

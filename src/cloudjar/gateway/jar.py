@@ -123,19 +123,22 @@ class Jar:
 
     async def drop(self, world_name: str) -> None:
         """Ends a world and its endpoint; requests in work get a second to finish."""
-        self.worlds.existing(world_name)
+        self.worlds.require(world_name)
         await self.endpoints.close(world_name, 1.0)
         await self.worlds.drop(world_name)
 
     async def answer(self, world_name: str, request: Any) -> Any:
         """One request to a world's endpoint; a world that was restored meanwhile is found again by its name."""
+        if self.worlds.changing:
+            await self.worlds.changed(world_name)
         return await handle(self, self.worlds.open(world_name), request)
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
         """Finishes requests in flight, then closes everything."""
         await self.endpoints.close_all(grace_seconds)
-        for task in self._background:
-            task.cancel()
+        async with self.worlds.flushing:  # A flush that is cancelled would go on in its thread, on a store that is closed.
+            for task in self._background:
+                task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.worlds.close()
         if self._driver is not None:
@@ -147,8 +150,10 @@ class Jar:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            for flush in self.worlds.flush():
-                await self.offload(flush)
+            try:
+                await self.worlds.flush()
+            except Exception as error:  # the rim: the disk may be full now, and not in a second
+                self.log_failure("the flush to the disk", error)
 
     async def _sweep(self) -> None:
         while True:

@@ -62,7 +62,7 @@ async def drop(ask: Ask) -> Response:
     name = ask.text("name")
     if name == DEFAULT:
         raise Refusal(409, "DefaultWorld", "The default world always exists. Reset it instead: `cloudjar world reset`.")
-    ask.jar.worlds.existing(name)
+    ask.jar.worlds.require(name)
     # The answer may have to go out over the very endpoint that ends: so it is not waited for.
     if ask.jar.endpoints.port(name) == ask.request.port:
         raise Refusal(409, "OwnEndpoint", "Ask for it at another world's endpoint, such as the default world's.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,10 @@ class Worlds:
         self._flush_each_commit = flush_each_commit
         self._seed = seed
         self.open_worlds: dict[str, World] = {}
+        self.changing: dict[str, asyncio.Event] = {}
+        """Worlds that are being closed, to be replaced or dropped."""
+        self.flushing = asyncio.Lock()
+        """Held while another thread flushes a store, and while one is closed."""
         shutil.rmtree(directory / "scratch", ignore_errors=True)
         (directory / "worlds").mkdir(parents=True, exist_ok=True)
         (directory / "snapshots").mkdir(exist_ok=True)
@@ -75,15 +81,43 @@ class Worlds:
         """The world of that name, opened or made if need be; its background work started."""
         found = self.open_worlds.get(name)
         if found is None:
-            found = World(name, self._folder(name), self.blobs, self._host, flush_each_commit=self._flush_each_commit, seed=self._seed)
+            if name in self.changing:
+                raise WorldProblem(f"The world {name!r} is just being replaced. Try again.")
+            folder = self._folder(name)
+            try:
+                found = World(name, folder, self.blobs, self._host, flush_each_commit=self._flush_each_commit, seed=self._seed)
+            except StoreUnreadable as problem:
+                raise WorldProblem(f"The world {name!r} cannot be read: {problem}. Move {folder} away, or drop the world.") from problem
             self.open_worlds[name] = found
             found.start()
         return found
 
-    def existing(self, name: str) -> World:
-        """The world of that name; WorldProblem if there is none."""
+    async def changed(self, name: str) -> None:
+        """Returns when nobody is replacing a world."""
+        while name in self.changing:
+            await self.changing[name].wait()
+
+    @asynccontextmanager
+    async def _replacing(self, name: str) -> AsyncIterator[None]:
+        """Closes a world, and keeps it closed while its folder is worked on."""
+        await self.changed(name)
+        over = self.changing[name] = asyncio.Event()
+        try:
+            if name in self.open_worlds:
+                await self._close(self.open_worlds[name])
+            yield
+        finally:
+            del self.changing[name]
+            over.set()
+
+    def require(self, name: str) -> None:
+        """WorldProblem if there is no world of that name, readable or not."""
         if name not in self.open_worlds and name not in self.names():
             raise WorldProblem(f"There is no world named {name!r}. `cloudjar world list` shows them.")
+
+    def existing(self, name: str) -> World:
+        """The world of that name; WorldProblem if there is none."""
+        self.require(name)
         return self.open(name)
 
     def fork(self, source: str, name: str) -> World:
@@ -95,9 +129,9 @@ class Worlds:
 
     async def drop(self, name: str) -> None:
         """Closes a world and removes its folder. Its blobs go with the next sweep."""
-        world = self.existing(name)
-        await self._close(world)
-        shutil.rmtree(self._folder(name))
+        self.require(name)
+        async with self._replacing(name):
+            shutil.rmtree(self._folder(name))
 
     def save(self, name: str, snapshot: str) -> None:
         """Keeps a world's present state under a snapshot's name, replacing an earlier one."""
@@ -114,24 +148,22 @@ class Worlds:
         source = self._snapshot(snapshot)
         if not source.exists():
             raise WorldProblem(f"There is no snapshot named {snapshot!r}. `cloudjar world list` shows them.")
-        if name in self.open_worlds:
-            await self._close(self.open_worlds[name])
-        folder = self._folder(name)
-        info = self.info(name)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        shutil.copyfile(source / "data.mdb", folder / "data.mdb")
-        self.keep_info(info)
+        async with self._replacing(name):
+            folder = self._folder(name)
+            info = self.info(name)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            shutil.copyfile(source / "data.mdb", folder / "data.mdb")
+            self.keep_info(info)
         return self.open(name)
 
     async def reset(self, name: str) -> World:
         """Empties a world."""
-        if name in self.open_worlds:
-            await self._close(self.open_worlds[name])
-        info = self.info(name)
-        shutil.rmtree(self._folder(name), ignore_errors=True)
-        self._folder(name).mkdir(parents=True)
-        self.keep_info(info)
+        async with self._replacing(name):
+            info = self.info(name)
+            shutil.rmtree(self._folder(name), ignore_errors=True)
+            self._folder(name).mkdir(parents=True)
+            self.keep_info(info)
         return self.open(name)
 
     def snapshots(self) -> list[str]:
@@ -252,9 +284,14 @@ class Worlds:
             held.update(self._held_in("", self._snapshot(snapshot)))
         return held
 
-    def flush(self) -> list[Callable[[], None]]:
-        """Work, for another thread, that forces onto the disk what was committed."""
-        return [world.store.flush for world in self.open_worlds.values() if world.store.dirty]
+    async def flush(self) -> None:
+        """Forces onto the disk, in another thread, what was committed."""
+        for name in list(self.open_worlds):
+            # A store must not be closed while another thread flushes it.
+            async with self.flushing:
+                world = self.open_worlds.get(name)
+                if world is not None and world.store.dirty:
+                    await self._host.offload(world.store.flush)
 
     async def close(self) -> None:
         """Closes all worlds."""
@@ -263,7 +300,8 @@ class Worlds:
 
     async def _close(self, world: World) -> None:
         del self.open_worlds[world.name]
-        await world.close()
+        async with self.flushing:
+            await world.close()
 
     def _held_in(self, name: str, folder: Path) -> set[str]:
         if name in self.open_worlds:
