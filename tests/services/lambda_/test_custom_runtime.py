@@ -196,3 +196,10 @@ def test_what_is_not_http_does_no_harm(functions: Functions) -> None:
     )
     functions.create("odd", {"bootstrap": source})
     assert functions.invoke("odd", 1).value == 1
+
+
+def test_a_runtime_that_is_slow_to_ask_again_serves_the_next_call_too(functions: Functions) -> None:
+    functions.create("busy", {"bootstrap": ECHO.replace("> /dev/null\ndone", "> /dev/null\n  sleep 0.5\ndone")})
+    first, second = functions.invoke("busy", 1), functions.invoke("busy", 2)
+    assert (first.value, second.value) == (1, 2)
+    assert "Init Duration" not in second.log

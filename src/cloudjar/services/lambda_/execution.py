@@ -28,7 +28,7 @@ _TAIL = 4096
 _SHIP_SECONDS = 1.0
 _SHIP_BYTES = 256 * 1024
 
-_READY, _EXITED, _FAILED = "ready", "exited", "failed"
+_READY, _EXITED, _FAILED, _LATE = "ready", "exited", "failed", "late"
 
 
 class ExecutionEnvironment:
@@ -269,11 +269,11 @@ class ExecutionEnvironment:
         self.write(text + "\n")
 
     async def _settled(self) -> None:
-        if not self._turn.done():
-            try:
-                await asyncio.wait_for(asyncio.shield(self._turn), _SETTLE_SECONDS)
-            except TimeoutError:
-                pass
+        turn = self._turn
+        if not turn.done():
+            alarm = self._loop.call_later(_SETTLE_SECONDS, _no_longer, turn)
+            await turn
+            alarm.cancel()
 
     async def _drain(self) -> None:
         """What the runtime wrote before it spoke lies in its pipe: the event loop reads it in its next round."""
@@ -283,6 +283,11 @@ class ExecutionEnvironment:
             await asyncio.sleep(0)
             if self._seen == before:
                 return
+
+
+def _no_longer(turn: asyncio.Future[str]) -> None:
+    if not turn.done():
+        turn.set_result(_LATE)
 
 
 def _not_allowed(state: str, what: str) -> Refused:

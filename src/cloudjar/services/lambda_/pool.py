@@ -94,8 +94,8 @@ class Pool:
 
         def ended(_: Any) -> None:
             self._running.discard(task)
-            self._busy[function] -= 1
-            self._in_account[account] -= 1
+            _less(self._busy, function)
+            _less(self._in_account, account)
             self._world.clock.release(hold)
             self._world.wake()
 
@@ -129,7 +129,7 @@ class Pool:
             if reusable:
                 self._give_back(key, env)
             else:
-                await self._discard(env)
+                self._end_later(env)
 
     # Places
 
@@ -327,6 +327,12 @@ class Pool:
             task.cancel()
         await asyncio.gather(*self._running, *self._ending, return_exceptions=True)
         await asyncio.gather(*(self._end(env) for env in list(self._all)), return_exceptions=True)
+
+
+def _less(counts: dict[Any, int], key: Any) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
 
 
 def retire(ctx: Context, name: str, number: int | None = 0) -> None:
