@@ -185,7 +185,6 @@ class Connection(asyncio.Protocol):
         if length == 0:
             self._head = head
             if head.expects_continue:
-                # RFC 9110 lets us omit it, but botocore cannot use a connection again that answered without it.
                 self._continued = False
                 self._send_continue()
             self._call(head, BufferedBody())

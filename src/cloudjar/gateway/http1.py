@@ -53,6 +53,7 @@ class Head:
     length: int | None
     """Bytes of the body: 0 when there is none, None when it is chunked."""
     expects_continue: bool
+    """Also where the body is empty: RFC 9110 lets servers omit the 100 then, but botocore mixes up its connections without it."""
     size: int
     """Bytes that the head itself took."""
 
@@ -100,7 +101,7 @@ class HeadParser:
             options = [option.strip() for option in connection.lower().split(",")]
             keep_alive = "close" not in options if minor else "keep-alive" in options
         length = _body_length(headers, minor)
-        expects = "expect" in headers and minor == 1 and length != 0 and headers["expect"].lower() == "100-continue"
+        expects = "expect" in headers and minor == 1 and headers["expect"].lower() == "100-continue"
         return Head(method, path, query, headers, minor, keep_alive, length, expects, end + 4)
 
     def _check_incomplete(self, data: bytes, start: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import io
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -123,11 +123,14 @@ def test_an_upload_that_breaks_off_leaves_nothing(world, s3, bucket, aws_error):
         s3.get_object(Bucket=bucket, Key="k")
 
 
-def test_an_empty_file_leaves_the_connection_usable(s3, bucket, signer):
-    # botocore expects a 100 Continue before any body that is a file, even one without bytes.
-    for key, data in (("empty", b""), ("full", b"data"), ("again", b"")):
-        signer.put_object(Bucket=bucket, Key=key, Body=io.BytesIO(data))
-        assert signer.get_object(Bucket=bucket, Key=key)["Body"].read() == data
+def test_an_empty_upload_that_expects_it_gets_its_100_continue(world, bucket):
+    # Without it, the CLI's botocore takes the next answer on the connection for something else, and waits a minute.
+    host, port = urlsplit(world.endpoint).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = f"PUT /{bucket}/empty HTTP/1.1\r\nhost: x\r\nauthorization: {AUTHORIZATION}\r\nx-amz-date: 20260101T000000Z\r\n"
+        connection.sendall(f"{head}expect: 100-continue\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
 def test_the_cli_syncs_a_tree_both_ways(world, bucket, tmp_path):
