@@ -1,0 +1,88 @@
+"""Consumed capacity, computed as AWS bills it. Source: "DynamoDB read and write operations", Developer Guide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.services.dynamodb.schema import Table
+from cloudjar.services.dynamodb.writes import Change
+
+READ_UNIT = 4096
+WRITE_UNIT = 1024
+
+
+def read_units(size: int, *, consistent: bool) -> float:
+    """What reading so many bytes costs; half where it may be stale."""
+    units = max(1, -(-size // READ_UNIT))
+    return float(units) if consistent else units / 2
+
+
+def write_units(size: int) -> float:
+    """What writing so many bytes costs."""
+    return float(max(1, -(-size // WRITE_UNIT)))
+
+
+class Consumed:
+    """What one call consumed of one table."""
+
+    __slots__ = ("indexes", "reads", "table", "table_units", "writes")
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.table_units = 0.0
+        self.indexes: dict[str, float] = {}
+        self.reads = 0.0
+        self.writes = 0.0
+
+    def read(self, size: int, *, consistent: bool, index: str = "", times: int = 1) -> None:
+        """Adds a read of so many bytes, of the table or of an index."""
+        units = read_units(size, consistent=consistent) * times
+        self.reads += units
+        self._add(index, units)
+
+    def write(self, change: Change, times: int = 1) -> None:
+        """Adds a write and what it entailed."""
+        units = write_units(change.size) * times
+        self.writes += units
+        self._add("", units)
+        for index, size in change.index_sizes.items():
+            units = write_units(size) * times
+            self.writes += units
+            self._add(index, units)
+
+    def _add(self, index: str, units: float) -> None:
+        if index:
+            self.indexes[index] = self.indexes.get(index, 0.0) + units
+        else:
+            self.table_units += units
+
+    def to_wire(self, detail: str, *, split: bool = False) -> dict[str, Any]:
+        """A ConsumedCapacity; `detail` is TOTAL or INDEXES, `split` tells reads and writes apart as transactions do."""
+
+        def units(amount: float) -> dict[str, float]:
+            found = {"CapacityUnits": amount}
+            if split:
+                found["ReadCapacityUnits" if self.reads else "WriteCapacityUnits"] = amount
+            return found
+
+        wire: dict[str, Any] = {"TableName": self.table.name, **units(self.table_units + sum(self.indexes.values()))}
+        if detail == "INDEXES":
+            wire["Table"] = units(self.table_units)
+            for index in self.table.indexes:
+                if index.name in self.indexes:
+                    member = "LocalSecondaryIndexes" if index.local else "GlobalSecondaryIndexes"
+                    wire.setdefault(member, {})[index.name] = units(self.indexes[index.name])
+        return wire
+
+
+def wanted(req: dict[str, Any]) -> str:
+    """TOTAL, INDEXES, or "" where the request does not ask for consumed capacity."""
+    detail = req.get("ReturnConsumedCapacity") or "NONE"
+    return "" if detail == "NONE" else detail
+
+
+def item_collection(table: Table, key: dict[str, Any]) -> dict[str, Any] | None:
+    """ItemCollectionMetrics, which only tables with local indexes have."""
+    if not any(index.local for index in table.indexes):
+        return None
+    return {"ItemCollectionKey": {table.hash: key[table.hash]}, "SizeEstimateRangeGB": [0.0, 1.0]}

@@ -1,0 +1,1 @@
+"""The expression languages: conditions, updates, projections. Pure functions over items."""

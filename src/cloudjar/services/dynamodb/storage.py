@@ -1,0 +1,129 @@
+"""Where items lie: one ordered key space a table and one an index, so that queries and scans are ranges.
+
+A key is (space, hash of the partition, partition, sort, and in an index the item's own key); a value is the item's size and its
+attributes. Partitions stand in the order of their hash, as on AWS, which is what divides a parallel scan.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from cloudjar.kernel import keys
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.keys import Part
+from cloudjar.services.dynamodb import numbers
+from cloudjar.services.dynamodb.values import Item, Value
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_SIZE = struct.Struct(">I")
+_TOTALS = struct.Struct(">qq")
+HASHES = 1 << 32
+
+
+@lru_cache(maxsize=4096)
+def space(number: int) -> bytes:
+    """What all keys of a table's or index's items start with."""
+    return keys.encode(("", "", "dynamodb.item", number))
+
+
+@lru_cache(maxsize=4096)
+def _totals(number: int) -> bytes:
+    return keys.encode(("", "", "dynamodb.totals", number))
+
+
+def part(value: Value) -> Part:
+    """A key attribute's value as a sortable part of a key."""
+    ((type_, held),) = value.items()
+    return numbers.sortable(held) if type_ == "N" else held
+
+
+def partition_key(partition: list[Value]) -> bytes:
+    """The hash of a partition's values, and the values: what the keys of its items start with, after the space."""
+    coded = keys.encode([part(value) for value in partition])
+    return zlib.crc32(coded).to_bytes(4, "big") + coded
+
+
+def hash_bound(segment: int, total: int) -> bytes:
+    """The lowest hash of a segment; b"" past the last."""
+    return b"" if segment == total else (HASHES * segment // total).to_bytes(4, "big")
+
+
+class Stored:
+    """An item as it is stored."""
+
+    __slots__ = ("attributes", "size")
+
+    def __init__(self, attributes: Item, size: int) -> None:
+        self.attributes = attributes
+        self.size = size
+
+
+def unpack(raw: bytes) -> Stored:
+    """The item in a stored value."""
+    return Stored(_DECODE(raw[4:]), _SIZE.unpack_from(raw)[0])
+
+
+def size_in(raw: bytes) -> int:
+    """The size of the item in a stored value."""
+    return int.from_bytes(raw[:4], "big")
+
+
+def read(ctx: Context, number: int, key: bytes) -> Stored | None:
+    """The item at a key of a space."""
+    raw = ctx._open().get(space(number) + key)
+    return None if raw is None else unpack(raw)
+
+
+def write(ctx: Context, number: int, key: bytes, attributes: Item, size: int) -> None:
+    """Puts an item at a key of a space."""
+    ctx._open().put(space(number) + key, _SIZE.pack(size) + _ENCODE(attributes))
+
+
+def erase(ctx: Context, number: int, key: bytes) -> None:
+    """Removes the item at a key of a space."""
+    ctx._open().delete(space(number) + key)
+
+
+def walk(ctx: Context, number: int, start: bytes = b"", stop: bytes = b"", *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """(key, stored value) of start <= key < stop within a space; b"" as `stop` means its end."""
+    prefix = space(number)
+    skip = len(prefix)
+    last = prefix + stop if stop else keys.after_prefix(prefix)
+    for key, raw in ctx._open().range(prefix + start, last, reverse=reverse):
+        yield key[skip:], raw
+
+
+def totals(ctx: Context, number: int) -> tuple[int, int]:
+    """How many items a space holds, and their bytes."""
+    raw = ctx._open().get(_totals(number))
+    return _TOTALS.unpack(raw) if raw else (0, 0)
+
+
+def count(ctx: Context, number: int, items: int, size: int) -> None:
+    """Adds to a space's totals."""
+    old_items, old_size = totals(ctx, number)
+    ctx._open().put(_totals(number), _TOTALS.pack(old_items + items, old_size + size))
+
+
+def forget_totals(ctx: Context, number: int) -> None:
+    """Removes a space's totals."""
+    ctx._open().delete(_totals(number))
+
+
+def clear(ctx: Context, number: int, most: int) -> bool:
+    """Removes up to `most` items of a space; says whether there may be more."""
+    doomed = []
+    for key, _ in walk(ctx, number):
+        doomed.append(key)
+        if len(doomed) == most:
+            break
+    for key in doomed:
+        erase(ctx, number, key)
+    return len(doomed) == most
