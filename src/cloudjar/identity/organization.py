@@ -32,6 +32,7 @@ class Organization(Record):
     created: datetime
     feature_set: str = "ALL"
     enabled_types: tuple[str, ...] = ()
+    email: str = ""
     services: dict[str, datetime] = {}
     """Services with trusted access, and since when."""
 
@@ -54,6 +55,8 @@ class Member(Record):
     joined: datetime
     method: str = "CREATED"
     status: str = "ACTIVE"
+    delegations: dict[str, datetime] = {}
+    """Services that the account administers for the organization, and since when."""
 
 
 @record("organizations.unit", key="id", scope="world", indexes={"parent": ("parent", "id")})
@@ -79,6 +82,32 @@ class Control(Record):
     description: str
     content: str
     aws_managed: bool = False
+
+
+AWS_MANAGED = {
+    control.id: control
+    for control in (
+        Control(
+            "p-FullAWSAccess",
+            "",
+            "SERVICE_CONTROL_POLICY",
+            "FullAWSAccess",
+            "Allows access to every operation",
+            '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}',
+            aws_managed=True,
+        ),
+        Control(
+            "p-RCPFullAWSAccess",
+            "",
+            "RESOURCE_CONTROL_POLICY",
+            "RCPFullAWSAccess",
+            "Allows all access to every resource",
+            '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}',
+            aws_managed=True,
+        ),
+    )
+}
+"""The policies that AWS itself attaches to everything when their type is enabled."""
 
 
 @record("organizations.attachment", key=("target", "policy"), scope="world", indexes={"policy": ("policy", "target")})
@@ -126,7 +155,7 @@ def controls(ctx: Context, account: str, kind: ControlType) -> tuple[Documents, 
         found = []
         for attachment in ctx.where(ControlAttachment, target=node):
             if attachment.type == kind:
-                control = ctx.get(Control, attachment.policy)
+                control = AWS_MANAGED.get(attachment.policy) or ctx.get(Control, attachment.policy)
                 if control is not None:
                     found.append((control.id, control.content))
         levels.append(tuple(found))
