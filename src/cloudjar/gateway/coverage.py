@@ -31,3 +31,23 @@ def _states(services: Services, name: str) -> dict[str, str]:
         operation: "absent" if operation not in implemented else "modelled" if implemented[operation].mark.modelled else "real"
         for operation in sorted(model.operations)
     }
+
+
+def markdown(services: Services) -> str:
+    """The register as docs/coverage.md has it: what is there. What is absent depends on botocore's version and is left out."""
+    lines = [
+        "# Operations that cloudjar has",
+        "",
+        "Made from the code by `python scripts/coverage.py`. What is absent answers `NotImplemented`; `cloudjar coverage NAME` lists it.",
+        "*Real*: it has its effect. *Modelled*: state and answers are right, nothing outside moves.",
+    ]
+    for name in services.names:
+        states = _states(services, name)
+        lines += ["", f"## {name}", ""]
+        for state in ("real", "modelled"):
+            operations = [operation for operation, its in states.items() if its == state]
+            if operations:
+                lines.append(f"{state.capitalize()} ({len(operations)}): {', '.join(operations)}")
+                lines.append("")
+        lines.pop()
+    return "\n".join(lines) + "\n"
