@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from cloudjar.gateway.own_http import Ask, Refusal, answer
@@ -38,6 +39,75 @@ def sqs_messages(ask: Ask) -> Response:
         f"<ResponseMetadata><RequestId>{ask.jar.next_request_id()}</RequestId></ResponseMetadata></ReceiveMessageResponse>"
     )
     return Response(200, {"content-type": "text/xml", "cache-control": "no-store"}, xml.encode())
+
+
+# SNS
+
+_KINDS = {"email-messages": "email", "sms-messages": "sms", "platform-endpoint-messages": "push"}
+_MEMBERS = {"email": "email_messages", "sms": "sms_messages", "push": "platform_endpoint_messages"}
+_ADDRESSES = {"email": "emailAddress", "sms": "phoneNumber", "push": "endpointArn"}
+
+
+def sns_outbox(ask: Ask) -> Response:
+    """The mail, text messages or push notifications that SNS would have sent, by their address."""
+    from cloudjar.services.sns import outbox
+
+    kind, account, region = _outbox_asked(ask)
+    by_address: dict[str, list[dict[str, Any]]] = {}
+    with _looking(ask, account, region) as ctx:
+        for sent in outbox.messages(ctx, kind, ask.query.get(_ADDRESSES[kind], "")):
+            shown = {
+                "MessageId": sent.message_id,
+                "Message": sent.text,
+                "Subject": sent.subject or None,
+                "TopicArn": sent.topic_arn or None,
+                "PhoneNumber" if kind == "sms" else "TargetArn" if kind == "push" else "EmailAddress": sent.to,
+                "Timestamp": sent.time,
+            }
+            by_address.setdefault(sent.to, []).append(shown)
+    return answer({_MEMBERS[kind]: by_address, "region": region})
+
+
+def clear_sns_outbox(ask: Ask) -> Response:
+    """Forgets them."""
+    from cloudjar.services.sns import outbox
+
+    kind, account, region = _outbox_asked(ask)
+    with _looking(ask, account, region) as ctx:
+        outbox.clear(ctx, kind, ask.query.get(_ADDRESSES[kind], ""))
+    return Response(204)
+
+
+def _outbox_asked(ask: Ask) -> tuple[str, str, str]:
+    kind = _KINDS[ask.request.path.rstrip("/").rpartition("/")[2]]
+    return kind, ask.query.get("accountId", DEFAULT_ACCOUNT), ask.query.get("region", DEFAULT_REGION)
+
+
+def sns_subscription_token(ask: Ask) -> Response:
+    """The token with which a subscription can be confirmed, whatever became of the message that carries it."""
+    from cloudjar.services.sns.subscriptions import Subscription
+
+    arn = unquote(ask.request.path).rstrip("/").rpartition("/")[2]
+    topic_arn, _, subscription_id = arn.rpartition(":")
+    with ask.world.reading() as ctx:
+        found = ctx.get(Subscription, topic_arn, subscription_id)
+    if found is None or not found.token:
+        raise Refusal(404, "NotFound", f"There is no subscription {arn} that waits, or waited, to be confirmed.")
+    return answer({"subscription_token": found.token, "subscription_arn": arn})
+
+
+def sns_certificate(ask: Ask) -> Response:
+    """The certificate that verifies the signatures of SNS's messages."""
+    from cloudjar.services.sns.signing import SigningKey
+
+    with ask.world.reading() as ctx:
+        found = ctx.get(SigningKey, "sns")
+    if found is None or found.path != ask.request.path:
+        raise Refusal(404, "NotFound", "There is no such certificate.")
+    return Response(200, {"content-type": "application/x-pem-file"}, found.certificate_pem)
+
+
+# SQS's shapes
 
 
 def _listed(message: dict[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,19 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/_localstack/state/reset"): localstack.reset,
     ("GET", "/_aws/sqs/messages"): own_messaging.sqs_messages,
     ("POST", "/_aws/sqs/messages"): own_messaging.sqs_messages,
+    ("GET", "/_aws/sns/email-messages"): own_messaging.sns_outbox,
+    ("DELETE", "/_aws/sns/email-messages"): own_messaging.clear_sns_outbox,
+    ("GET", "/_aws/sns/sms-messages"): own_messaging.sns_outbox,
+    ("DELETE", "/_aws/sns/sms-messages"): own_messaging.clear_sns_outbox,
+    ("GET", "/_aws/sns/platform-endpoint-messages"): own_messaging.sns_outbox,
+    ("DELETE", "/_aws/sns/platform-endpoint-messages"): own_messaging.clear_sns_outbox,
 }
+
+PREFIXED: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/SimpleNotificationService-", own_messaging.sns_certificate),
+    ("GET", "/_aws/sns/subscription-tokens/", own_messaging.sns_subscription_token),
+)
+"""Paths whose end says which thing is meant."""
 
 STREAMED = frozenset({"/_cloudjar/worlds/import"})
 """Paths whose body is not JSON; the handler reads it."""
@@ -85,7 +97,7 @@ async def _answer(jar: Jar, world: World, request: Request) -> Response:
     check_asker(request)
     method = "GET" if request.method == "HEAD" else request.method
     path = request.path.rstrip("/")
-    handler = ROUTES.get((method, path))
+    handler = ROUTES.get((method, path)) or next((each for verb, start, each in PREFIXED if verb == method and path.startswith(start)), None)
     if handler is None:
         raise _unknown(method, path)
     query = read_query(request.query)

@@ -40,9 +40,7 @@ def _deliver_one(
         outbox.put(ctx, "sms", subscription.endpoint, text, message_id=published.id, topic_arn=topic.arn)
         return
     if protocol == "email":
-        outbox.put(
-            ctx, "email", subscription.endpoint, text, message_id=published.id, subject=_subject(topic, published), topic_arn=topic.arn
-        )
+        _mail(ctx, topic, subscription, published, text)
         return
     if protocol == "application":
         platform_endpoints.push_quietly(ctx, subscription.endpoint, published, topic.arn)
@@ -62,9 +60,7 @@ def _deliver_one(
         return
     body = text if subscription.raw else envelopes.notification(document(), subscription, base, published.attributes)
     if protocol == "email-json":
-        outbox.put(
-            ctx, "email", subscription.endpoint, body, message_id=published.id, subject=_subject(topic, published), topic_arn=topic.arn
-        )
+        _mail(ctx, topic, subscription, published, body)
         return
     attributes = published.attributes if subscription.raw and protocol == "sqs" else {}
     delivery = Delivery(

@@ -103,6 +103,7 @@ def sign(ctx: Context, fields: dict[str, Any], version: str) -> str:
 
 def string_to_sign(fields: dict[str, Any]) -> str:
     """Names and values of what the signature covers, a line each."""
+    names: tuple[str, ...]
     if fields["Type"] == "Notification":
         names = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
     else:

@@ -72,7 +72,7 @@ def on_topic(ctx: Context, req: dict[str, Any]) -> str:
 
 @operation(on=lambda ctx, req: ctx.arn("sns", req["Name"]))
 def create_topic(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    from cloudjar.services.sns import topic_attributes
+    from cloudjar.services.sns import signing, topic_attributes
 
     name, given = req["Name"], req.get("Attributes") or {}
     topic_tags = tags.from_list(req.get("Tags"))
@@ -97,6 +97,7 @@ def create_topic(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         topic = topic_attributes.changed(topic, key, value, creating=True)
     ctx.put(topic)
     ctx.set_tags(arn, topic_tags)
+    signing.prepare(ctx)
     return {"TopicArn": arn}
 
 
