@@ -228,6 +228,14 @@ def limit_exceeded(detail: str) -> AwsError:
     return AwsError("LimitExceededException", detail)
 
 
+def no_replica(region: str) -> AwsError:
+    return invalid(f"Update global table operation failed because the table does not have a replica in Region: '{region}'")
+
+
+def replica_exists(name: str, region: str) -> AwsError:
+    return invalid(f"Failed to create the new replica of table with name: '{name}' because one already exists: '{region}'")
+
+
 # Reading
 
 

@@ -19,7 +19,17 @@ class Change:
         self.index_sizes: dict[str, int] = {}
 
 
-def change(ctx: Context, table: Table, key: bytes, old: Stored | None, new: Item | None, size: int = 0, *, expired: bool = False) -> Change:
+def change(
+    ctx: Context,
+    table: Table,
+    key: bytes,
+    old: Stored | None,
+    new: Item | None,
+    size: int = 0,
+    *,
+    expired: bool = False,
+    replicated: bool = False,
+) -> Change:
     """Replaces the item at a key by another (None: by nothing); `size` is the new one's."""
     old_size = old.size if old else 0
     cost = Change(max(old_size, size))
@@ -39,8 +49,8 @@ def change(ctx: Context, table: Table, key: bytes, old: Stored | None, new: Item
         stream_records.append(ctx, table, before, new, expired=expired)
     if table.recovery_since is not None:
         history.note(ctx, table, key, old)
-    if table.replicas:
-        ctx.emit("cloudjar.dynamodb", "Item Written", {"table": table.name, "key": key, "replicas": table.replicas})
+    if table.replicas and not replicated:
+        ctx.emit("cloudjar.dynamodb", "Item Written", {"table": table.name, "key": key.hex(), "replicas": table.replicas})
     return cost
 
 
@@ -64,5 +74,8 @@ def _index(ctx: Context, table: Table, index: Index, key: bytes, before: Item | 
 
 
 def add_entry(ctx: Context, table: Table, index_name: str, key: bytes, item: Item) -> None:
-    """Puts an item that is there already into a new index."""
-    _index(ctx, table, table.index(index_name), key, None, item, Change(0))
+    """Puts an item that is there already into a new index, unless a write has done so meanwhile."""
+    index = table.index(index_name)
+    place = index_key(index, item, key)
+    if place is not None and storage.read(ctx, index.number, place) is None:
+        _index(ctx, table, index, key, None, item, Change(0))

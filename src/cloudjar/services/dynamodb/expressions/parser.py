@@ -113,7 +113,7 @@ class Parser:
         token = self.token
         first = self.tokens[self.at - 1] if self.at else token
         last = self.tokens[min(self.at + 1, len(self.tokens) - 1)]
-        return Wrong(f'Syntax error; token: "{token.text}", near: "{self.text[first.start : last.end]}"')
+        return Wrong(f'Syntax error; token: "{token.text}", near: "{self.text[first.start : last.end].rstrip()}"')
 
     def count_operator(self) -> None:
         """Notes one more operator."""
