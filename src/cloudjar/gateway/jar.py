@@ -27,7 +27,7 @@ from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.clock import wall_seconds
 from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
-from cloudjar.kernel.ids import Ids, secret_bytes
+from cloudjar.kernel.ids import Ids, secret_bytes, uuids
 from cloudjar.kernel.offload import Offload
 from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.principal import Principal
@@ -111,7 +111,7 @@ class Jar:
         self._driver: Driver | None = None
         self.end: Callable[[], None] | None = None
         """Asks whoever runs this jar to stop it; None where that is the caller's own affair."""
-        self._request_ids = Ids(seed or secret_bytes(16), iter(range(1, sys.maxsize)).__next__)
+        self._request_ids = uuids(Ids(seed or secret_bytes(16), iter(range(1, sys.maxsize)).__next__))
         self._background = [asyncio.get_running_loop().create_task(work()) for work in (self._flush, self._sweep)]
 
     # Endpoints
@@ -246,7 +246,7 @@ class Jar:
 
     def next_request_id(self) -> str:
         """A request id, as a UUID."""
-        return self._request_ids.uuid()
+        return next(self._request_ids)
 
     def record_call(
         self,

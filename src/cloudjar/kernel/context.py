@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudjar.kernel import events, keys, paging, timers
@@ -137,19 +136,9 @@ class Context:
         prefix = table.prefix(self.account, self.region, index) + keys.encode(first)
         return Rows(self._open(), table, table.prefix(self.account, self.region), prefix, index=True)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> ContextTransaction:
         """One transaction in an `async def`. Inside an open one, a mark: an exception rolls back to here."""
-        if self._txn is not None:
-            with self._txn.mark():
-                yield
-            return
-        with self.world.store.transaction() as txn:
-            self._txn, self._now = txn, self.world.clock.now()
-            try:
-                yield
-            finally:
-                self._txn = None
+        return ContextTransaction(self)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Calls back once the transaction has committed, for in-memory wake-ups only: what must last is a record."""
@@ -291,6 +280,31 @@ class Context:
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         """Runs slow pure work on another thread, outside any transaction."""
         return await self.world.host.offload(function, *args)
+
+
+class ContextTransaction:
+    """What `Context.transaction` gives."""
+
+    __slots__ = ("_ctx", "_inner", "_outermost")
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def __enter__(self) -> None:
+        ctx = self._ctx
+        self._outermost = ctx._txn is None
+        if ctx._txn is None:
+            self._inner: Any = ctx.world.store.transaction()
+            ctx._txn = self._inner.__enter__()
+            ctx._now = ctx.world.clock.now()
+        else:
+            self._inner = ctx._txn.mark()
+            self._inner.__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._outermost:
+            self._ctx._txn = None
+        self._inner.__exit__(kind, error, trace)
 
 
 def partition_of(region: str) -> str:

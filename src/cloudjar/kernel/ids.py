@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 HEX = "0123456789abcdef"
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -48,6 +48,15 @@ class Ids:
     def unique_id(self, prefix: str) -> str:
         """An IAM unique id: a prefix such as "AROA" and 17 letters."""
         return prefix + self.text(BASE32, 17)
+
+
+def uuids(ids: Ids) -> Iterator[str]:
+    """UUIDs without end, drawn many at a time: for what is needed at every request."""
+    while True:
+        block = ids.data(64 * 16).hex()
+        for at in range(0, len(block), 32):
+            text = block[at : at + 32]
+            yield f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
 
 def secret_bytes(size: int) -> bytes:

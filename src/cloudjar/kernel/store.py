@@ -197,34 +197,27 @@ class Store:
         self._closed = False
         self.dirty = False
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """Everything inside commits together at the end, or, on an exception, never happened.
+    def transaction(self) -> OpenTransaction:
+        """`with store.transaction() as txn`: everything inside commits together at the end, or, on an exception, never happened.
 
         Raises StoreFull when the transaction outgrew the map: the map has then grown, and the caller may run it again.
         """
+        return OpenTransaction(self)
+
+    def _begin(self) -> Transaction:
         if self._open is not None:
             raise RuntimeError("a transaction is already open: use its mark()")
-        txn = self._env.begin(write=True)
-        mine = self._open = Transaction(self._env, txn)
+        self._open = Transaction(self._env, self._env.begin(write=True))
+        return self._open
+
+    def _commit(self) -> None:
+        mine, self._open = self._open, None
+        assert mine is not None
         try:
-            yield mine
+            mine._txn.commit()
         except lmdb.MapFullError as full:
-            txn.abort()
-            self._open = None
             self._grow(mine.bytes_written)
             raise StoreFull from full
-        except BaseException:
-            txn.abort()
-            self._open = None
-            raise
-        try:
-            txn.commit()
-        except lmdb.MapFullError as full:
-            self._open = None
-            self._grow(mine.bytes_written)
-            raise StoreFull from full
-        self._open = None
         if mine.bytes_written:
             self.dirty = True
             self._written += mine.bytes_written
@@ -235,6 +228,14 @@ class Store:
                     self._grow(0)
         for callback in mine._on_commit:
             callback()
+
+    def _abort(self, error: BaseException) -> None:
+        mine, self._open = self._open, None
+        assert mine is not None
+        mine._txn.abort()
+        if isinstance(error, lmdb.MapFullError):
+            self._grow(mine.bytes_written)
+            raise StoreFull from error
 
     @property
     def in_transaction(self) -> bool:
@@ -269,3 +270,21 @@ class Store:
     def _grow(self, wanted: int) -> None:
         self._map_bytes = max(self._map_bytes * 2, self._map_bytes + 2 * wanted + HEADROOM_BYTES)
         self._env.set_mapsize(self._map_bytes)
+
+
+class OpenTransaction:
+    """What `Store.transaction` gives: a plain class, because a generator's context manager costs as much as an empty commit."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> Transaction:
+        return self._store._begin()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._store._commit()
+        else:
+            self._store._abort(error)
