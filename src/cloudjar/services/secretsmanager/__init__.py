@@ -1,0 +1,1 @@
+"""Secrets Manager: secrets with versions, rotated by functions that really run."""
