@@ -97,7 +97,7 @@ async def _answer(jar: Jar, world: World, request: Request) -> Response:
     check_asker(request)
     method = "GET" if request.method == "HEAD" else request.method
     path = request.path.rstrip("/")
-    handler = ROUTES.get((method, path)) or next((each for verb, start, each in PREFIXED if verb == method and path.startswith(start)), None)
+    handler = ROUTES.get((method, path)) or next((each for verb, at, each in PREFIXED if verb == method and path.startswith(at)), None)
     if handler is None:
         raise _unknown(method, path)
     query = read_query(request.query)
