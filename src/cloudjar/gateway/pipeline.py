@@ -11,6 +11,7 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.principal import ANONYMOUS
 from cloudjar.kernel.store import StoreFull
 from cloudjar.kernel.world import DEFAULT_ACCOUNT, DEFAULT_REGION, World
+from cloudjar.services.cloudtrail.recorder import Recorder
 from cloudjar.wire.http import Body, BodyTooLarge, BodyTruncated, BufferedBody, Request, Response
 from cloudjar.wire.route import Route, route, wants_body
 from cloudjar.wire.validate import validate
@@ -33,6 +34,8 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
     operation = None
     principal = ANONYMOUS
     failure: AwsError | None = None
+    ctx: Context | None = None
+    req = result = None
     try:
         # Route: which service and protocol is this for? A form has to be looked into.
         form = b""
@@ -118,4 +121,6 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             method=request.method,
         )
     jar.record_call(world, target, operation, principal, request_id, response.status, failure, monotonic_seconds() - started)
+    if ctx is not None and not world.closed:
+        world.part(Recorder).note(ctx, req, result, failure)
     return response

@@ -1,0 +1,229 @@
+"""Every call, kept: noted in memory as it ends, and stored with others a moment later.
+
+A call costs a note; what a `kill -9` takes from the trail is the last second's notes. State itself never waits for the trail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cloudjar.identity.principal_keys import GLOBAL_REGIONS
+from cloudjar.identity.service_reference import prefix_of
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.principal import Principal
+from cloudjar.kernel.records import Record, record, replace
+from cloudjar.kernel.store import StoreFull
+from cloudjar.kernel.world import DEFAULT_ACCOUNT, World
+
+STORE_AFTER_SECONDS = 1.0
+NOTES_KEPT = 1000
+"""Notes that are stored at once, without waiting."""
+EVENTS_KEPT = 20_000
+"""For each account and Region; older ones go. AWS keeps 90 days, whatever their number."""
+LONGEST_TEXT = 2048
+DEEPEST = 12
+
+_S3_DATA = frozenset(
+    {
+        "AbortMultipartUpload", "CompleteMultipartUpload", "CopyObject", "CreateMultipartUpload", "DeleteObject", "DeleteObjects",
+        "DeleteObjectTagging", "GetObject", "GetObjectAcl", "GetObjectAttributes", "GetObjectLegalHold", "GetObjectRetention",
+        "GetObjectTagging", "HeadBucket", "HeadObject", "ListMultipartUploads", "ListObjects", "ListObjectsV2", "ListObjectVersions",
+        "ListParts", "PostObject", "PutObject", "PutObjectAcl", "PutObjectLegalHold", "PutObjectRetention", "PutObjectTagging",
+        "RestoreObject", "SelectObjectContent", "UploadPart", "UploadPartCopy",
+    }
+)  # fmt: skip
+DATA: dict[str, frozenset[str]] = {
+    "s3": _S3_DATA,
+    "lambda": frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"}),
+    "dynamodb": frozenset(
+        {
+            "BatchExecuteStatement", "BatchGetItem", "BatchWriteItem", "DeleteItem", "ExecuteStatement", "ExecuteTransaction", "GetItem",
+            "PutItem", "Query", "Scan", "TransactGetItems", "TransactWriteItems", "UpdateItem",
+        }
+    ),
+    "sqs": frozenset(
+        {
+            "ChangeMessageVisibility", "ChangeMessageVisibilityBatch", "DeleteMessage", "DeleteMessageBatch", "ReceiveMessage",
+            "SendMessage", "SendMessageBatch",
+        }
+    ),
+    "sns": frozenset({"Publish", "PublishBatch"}),
+    "kinesis": frozenset({"GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"}),
+    "logs": frozenset({"FilterLogEvents", "GetLogEvents", "PutLogEvents", "StartLiveTail"}),
+    "cloudwatch": frozenset({"GetMetricData", "GetMetricStatistics", "PutMetricData"}),
+    "xray": frozenset({"PutTelemetryRecords", "PutTraceSegments"}),
+}  # fmt: skip
+"""Operations that are data events: only trails that ask for them have them."""
+
+
+@record("cloudtrail.call", key="number")
+class CallEvent(Record):
+    """One call, as it was."""
+
+    number: int
+    time: datetime
+    request_id: str
+    service: str
+    operation: str
+    principal: Principal
+    source_ip: str
+    user_agent: str
+    url: str
+    request: bytes
+    """The parameters, packed; secrets and large values are left out."""
+    response: bytes = b""
+    error: str = ""
+    message: str = ""
+    data: bool = False
+
+
+@record("cloudtrail.head", key="region", scope="account")
+class Head(Record):
+    """How many calls an account has had in a Region."""
+
+    region: str
+    number: int = 0
+
+
+class _Note(NamedTuple):
+    ctx: Context
+    time: datetime
+    request: Any
+    response: Any
+    failure: AwsError | None
+    data: bool
+
+
+class Recorder:
+    """A world's notes that are not stored yet. A part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._notes: list[_Note] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self.wants_data = True
+        """Whether any trail takes data events; found out when first stored."""
+
+    def note(self, ctx: Context, request: Any, response: Any, failure: AwsError | None) -> None:
+        """Remembers a call that has ended."""
+        call = ctx.call_info
+        data = call.operation in DATA.get(call.service, ())
+        if data and not self.wants_data:
+            return
+        self._notes.append(_Note(ctx, self._world.clock.now(), request, response, failure, data))
+        if len(self._notes) >= NOTES_KEPT:
+            self.store()
+        elif self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(STORE_AFTER_SECONDS, self.store)
+
+    def store(self) -> None:
+        """Stores what has been noted, in one transaction of its own."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        notes, self._notes = self._notes, []
+        while notes:
+            try:
+                with self._world.store.transaction() as txn:
+                    ctx = self._world.context(txn, handler="services.cloudtrail.recorder:store")
+                    self.wants_data = _any_trail_wants_data(ctx)
+                    _store(ctx, [note for note in notes if self.wants_data or not note.data])
+                return
+            except StoreFull:
+                continue
+
+    async def close(self) -> None:
+        """The world is closing."""
+        self.store()
+
+
+def _any_trail_wants_data(ctx: Context) -> bool:
+    from cloudjar.services.cloudtrail.trails import DataTrail
+
+    return ctx.where(DataTrail).first() is not None
+
+
+def place(service: str, region: str) -> str:
+    """The Region in whose trail a call is: that of a service without Regions is its home."""
+    return GLOBAL_REGIONS.get(prefix_of(service)) or region
+
+
+def _store(ctx: Context, notes: Iterable[_Note]) -> None:
+    heads: dict[tuple[str, str], Head] = {}
+    for note in notes:
+        call = note.ctx.call_info
+        account = note.ctx.account or DEFAULT_ACCOUNT
+        region = place(call.service, note.ctx.region)
+        there = ctx.at(account=account, region=region)
+        head = heads.get((account, region)) or there.get(Head, region) or Head(region)
+        head = heads[account, region] = replace(head, number=head.number + 1)
+        failure = note.failure
+        response = note.response if failure is None and not is_read_only(call.operation) else None
+        there.put(
+            CallEvent(
+                head.number,
+                note.time,
+                call.request_id,
+                call.service,
+                call.operation,
+                note.ctx.principal,
+                call.source_ip,
+                call.user_agent,
+                call.url,
+                pack(note.request),
+                pack(response) if response else b"",
+                failure.code if failure else "",
+                failure.message if failure else "",
+                note.data,
+            )
+        )
+        if head.number > EVENTS_KEPT:
+            old = there.get(CallEvent, head.number - EVENTS_KEPT)
+            if old is not None:
+                there.delete(old)
+    for (account, _), head in heads.items():
+        ctx.at(account=account).put(head)
+
+
+def is_read_only(operation: str) -> bool:
+    """Whether an operation changes nothing, as its name says."""
+    return operation.startswith(
+        ("Get", "List", "Describe", "Head", "Lookup", "Search", "Query", "Scan", "BatchGet", "Select", "Test", "Simulate")
+    )
+
+
+def pack(value: Any) -> bytes:
+    """Parameters as they are kept."""
+    return msgspec.msgpack.encode(_plain(value, 0))
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT]
+    if value is None or isinstance(value, bool | int | float | datetime):
+        return value
+    if depth < DEEPEST and isinstance(value, dict):
+        return {key: _plain(item, depth + 1) for key, item in value.items() if _is_shown(key, item)}
+    if depth < DEEPEST and isinstance(value, list | tuple):
+        return [_plain(item, depth + 1) for item in value[:100]]
+    return None
+
+
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+_SECRET = frozenset(
+    {
+        "password", "newpassword", "oldpassword", "masteruserpassword", "secretaccesskey", "secretstring", "secretbinary", "privatekey",
+        "plaintext", "tokencode", "authenticationcode1", "authenticationcode2", "samlassertion", "webidentitytoken", "zipfile",
+        "base32stringseed", "qrcodepng", "variables", "certificatebody", "ciphertextblob", "body",
+    }
+)  # fmt: skip
+
+
+def _is_shown(key: str, value: Any) -> bool:
+    return key.lower() not in _SECRET and not isinstance(value, bytes)
