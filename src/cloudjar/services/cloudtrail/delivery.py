@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.ids import ALNUM

@@ -16,6 +16,7 @@ from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.cloudtrail.trails import Trail, folder
+from cloudjar.services.cloudtrail.writing import put
 
 DIGEST_SECONDS = 3600
 KEY_LIFE = timedelta(days=365)
