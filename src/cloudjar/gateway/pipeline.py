@@ -34,6 +34,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
     operation = None
     principal = ANONYMOUS
     failure: AwsError | None = None
+    edge = None
     ctx: Context | None = None
     req = result = None
     try:
@@ -44,6 +45,14 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             request.body = BufferedBody(form)
         target = route(jar.models, request, form)
         service = jar.services.service(target.service)
+
+        # What HTTP asks beside the operations: S3's preflights and websites.
+        edge = getattr(service.package, "edge", None) if service else None
+        if edge is not None and edge.claims(request):
+            ctx = _nobody(world, target, request, request_id)
+            response = await edge.answer(ctx, request, target.path)
+            edge.finish(ctx, request, target.path, response, edge.entry_of("", None, "", monotonic_seconds() - started))
+            return response
 
         # Which operation? A streamed body stays unread.
         body: bytes | Body
@@ -120,7 +129,18 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             service=target.service if target else "s3",
             method=request.method,
         )
+    if edge is not None and target is not None and not world.closed:
+        entry = edge.entry_of(operation.name if operation else "", req, failure.code if failure else "", monotonic_seconds() - started)
+        edge.finish(ctx or _nobody(world, target, request, request_id), request, target.path, response, entry)
     jar.record_call(world, target, operation, principal, request_id, response.status, failure, monotonic_seconds() - started)
     if ctx is not None and not world.closed:
         world.part(Recorder).note(ctx, req, result, failure)
     return response
+
+
+def _nobody(world: World, target: Route, request: Request, request_id: str) -> Context:
+    """The context of a request that is no operation, or did not come as far as having a caller."""
+    url = f"{request.scheme}://{request.host}"
+    info = Call(request_id=request_id, service=target.service, url=url, source_ip=request.peer, secure=request.scheme == "https")
+    region = target.region or DEFAULT_REGION
+    return Context(world, None, account=DEFAULT_ACCOUNT, region=region, principal=ANONYMOUS, call_info=info)

@@ -32,8 +32,6 @@ def test_settings_without_an_effect_are_refused_not_stored(s3, bucket, aws_error
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
     with aws_error("NotImplemented"):
         s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
-    with aws_error("NotImplemented"):
-        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]})
 
 
 def test_ownership_controls_are_put_and_removed(s3, bucket, aws_error):

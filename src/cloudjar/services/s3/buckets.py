@@ -33,6 +33,8 @@ class Bucket(Record):
     event_bridge: bool = False
     notifies: bool = False
     object_lock: bool = False
+    configured: tuple[str, ...] = ()
+    """The kinds of `Configuration` that the bucket has."""
 
     @property
     def arn(self) -> str:
@@ -133,6 +135,7 @@ def _looks_like_region(text: str) -> bool:
 
 @operation(on=bucket_arn)
 def delete_bucket(ctx: Context, req: dict[str, Any]) -> None:
+    from cloudjar.services.s3.configurations import drop_configurations
     from cloudjar.services.s3.multipart import drop_uploads
     from cloudjar.services.s3.objects import Object, Version
 
@@ -142,6 +145,7 @@ def delete_bucket(ctx: Context, req: dict[str, Any]) -> None:
     if ctx.where(Version, bucket=bucket.name).first() is not None:
         raise errors.versions_remain(bucket.name)
     drop_uploads(ctx, bucket.name)
+    drop_configurations(ctx, bucket)
     ctx.set_tags(bucket.arn, {})
     ctx.delete(bucket)
 

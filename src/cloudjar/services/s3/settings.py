@@ -125,27 +125,6 @@ def delete_bucket_lifecycle(ctx: Context, req: dict[str, Any]) -> None:
 
 
 @operation(on=bucket_arn)
-def get_bucket_cors(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    raise _absent(find_bucket(ctx, req), "NoSuchCORSConfiguration", "The CORS configuration does not exist")
-
-
-@operation(on=bucket_arn)
-def delete_bucket_cors(ctx: Context, req: dict[str, Any]) -> None:
-    find_bucket(ctx, req)
-
-
-@operation(on=bucket_arn)
-def get_bucket_website(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    words = "The specified bucket does not have a website configuration"
-    raise _absent(find_bucket(ctx, req), "NoSuchWebsiteConfiguration", words)
-
-
-@operation(on=bucket_arn)
-def delete_bucket_website(ctx: Context, req: dict[str, Any]) -> None:
-    find_bucket(ctx, req)
-
-
-@operation(on=bucket_arn)
 def get_bucket_replication(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     raise _absent(find_bucket(ctx, req), "ReplicationConfigurationNotFoundError", "The replication configuration was not found")
 
@@ -159,12 +138,6 @@ def delete_bucket_replication(ctx: Context, req: dict[str, Any]) -> None:
 def get_object_lock_configuration(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     words = "Object Lock configuration does not exist for this bucket"
     raise _absent(find_bucket(ctx, req), "ObjectLockConfigurationNotFoundError", words)
-
-
-@operation(on=bucket_arn)
-def get_bucket_logging(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    find_bucket(ctx, req)
-    return {}
 
 
 @operation(on=bucket_arn)

@@ -1,0 +1,46 @@
+"""What HTTP asks of S3 besides its operations: preflights and websites before, CORS headers and access logs after.
+
+The pipeline calls `claims` and `answer` before it looks for an operation, and `finish` when an answer is ready.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from cloudjar.kernel.context import Context
+from cloudjar.services.s3.access_logs import Entry, note
+from cloudjar.services.s3.cors import answer_headers, preflight
+from cloudjar.services.s3.website_hosts import website_bucket
+from cloudjar.services.s3.websites import serve
+from cloudjar.wire.http import Request, Response
+
+
+def claims(request: Request) -> bool:
+    """Whether no operation is meant."""
+    return request.method == "OPTIONS" or website_bucket(request.host) is not None
+
+
+async def answer(ctx: Context, request: Request, path: str) -> Response:
+    """The answer to what `claims` took; `path` begins with the bucket. Raises AwsError."""
+    site = website_bucket(request.host)
+    name, _, key = path.removeprefix("/").partition("/") if site is None else (site, "", request.path[1:])
+    if request.method == "OPTIONS":
+        with ctx.transaction():
+            return Response(200, preflight(ctx, name, key, request.headers))
+    return await serve(ctx, name, unquote(key), request)
+
+
+def finish(ctx: Context, request: Request, path: str, response: Response, entry: Entry) -> None:
+    """Adds what a browser wants to know, and notes the call for the bucket's access log."""
+    origin = request.headers.get("origin")
+    name = path.split("/", 2)[1]
+    if origin and request.method != "OPTIONS":
+        with ctx.transaction():
+            response.headers.update(answer_headers(ctx, website_bucket(request.host) or name, origin, request.method))
+    note(ctx, name, request, response, entry)
+
+
+def entry_of(operation: str, req: dict[str, Any] | None, error: str, seconds: float) -> Entry:
+    """What the pipeline knows of a call."""
+    return Entry(operation, (req or {}).get("Key") or "", (req or {}).get("VersionId") or "", error, seconds)
