@@ -10,11 +10,8 @@ import pytest
 from cloudjar.tours.catalogue import TOURS, title
 from cloudjar.tours.tour import Tour, TourFailed
 
-MISSING = [
-    program
-    for program in ("aws", "curl")
-    if not shutil.which(program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-]
+PLACES = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+MISSING = [program for program in ("aws", "curl") if not shutil.which(program, path=PLACES)]
 
 
 @pytest.fixture
