@@ -20,6 +20,7 @@ from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import Principal
+from cloudjar.kernel.world import World
 from cloudjar.services.iam import effective
 from cloudjar.services.registry import Operation, Services
 
@@ -28,6 +29,9 @@ MODES: tuple[Mode, ...] = ("enforce", "audit", "off")
 
 COMPILED_KEPT = 2048
 """Policies that are kept compiled, by their text."""
+
+PRINCIPALS_KEPT = 1000
+"""Principals whose policies a world remembers."""
 
 FEDERATED = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 """Operations of STS whose caller is nobody yet: it judges them itself, by the role's trust policy."""
@@ -52,6 +56,13 @@ class Compiled:
     def named(self, documents: Iterable[tuple[str, str]], kind: str) -> tuple[Named, ...]:
         """(name, text) pairs, compiled."""
         return tuple([Named(name, self.policy(text, kind)) for name, text in documents])
+
+
+class Known:
+    """What a world's principals may do, as last read. A part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self.policies: dict[tuple[str, str, tuple[str, ...]], tuple[tuple[int, int], PolicySet]] = {}
 
 
 class Judge:
@@ -145,9 +156,23 @@ class Judge:
     # What bears on a call
 
     def _policies_of(self, ctx: Context, principal: Principal) -> PolicySet:
-        """The principal's own side, and its organization's."""
+        """The principal's own side, and its organization's; remembered while no policy changes."""
         if principal.kind in ("service", "anonymous"):
             return PolicySet()
+        if not ctx.call_info.headers or ctx.call_info.via:
+            # Inside another call's transaction: what is seen here may yet be rolled back.
+            return self._read_policies(ctx, principal)
+        known, versions = ctx.world.part(Known), ctx.world.versions
+        state = (versions["iam"], versions["organizations"])
+        key = (principal.arn, principal.role_arn, principal.session_policies)
+        found = known.policies.get(key)
+        if found is None or found[0] != state:
+            if len(known.policies) >= PRINCIPALS_KEPT:
+                known.policies.clear()
+            found = known.policies[key] = (state, self._read_policies(ctx, principal))
+        return found[1]
+
+    def _read_policies(self, ctx: Context, principal: Principal) -> PolicySet:
         try:
             found = effective.policies_of(ctx, principal)
         except AwsError:

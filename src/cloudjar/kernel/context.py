@@ -95,6 +95,7 @@ class Context:
     def put(self, value: R) -> R:
         """Stores a record in place of the one with the same key; gives it back."""
         txn, table = self._open(), value.__table__
+        self.world.versions[table.family] += 1
         primary = table.key_of(value)
         key = table.prefix(self.account, self.region) + primary
         if table.indexes or table.blobs:
@@ -118,6 +119,7 @@ class Context:
         old = txn.get(key)
         if old is None:
             return
+        self.world.versions[table.family] += 1
         if table.indexes or table.blobs:
             for entry in index_keys(table, self.account, self.region, table.decode(old), primary):
                 txn.delete(entry)

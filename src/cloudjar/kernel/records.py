@@ -28,7 +28,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, metaclass=_FrozenS
 class Table:
     """How one record type is stored: its key, its indexes, and how wide its names are unique."""
 
-    __slots__ = ("blobs", "decode", "indexes", "key", "name", "primary", "scope", "type")
+    __slots__ = ("blobs", "decode", "family", "indexes", "key", "name", "primary", "scope", "type")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Table:
     ) -> None:
         self.type = type_
         self.name = name
+        self.family = name.partition(".")[0]
         self.key = key
         self.scope = scope
         self.indexes = indexes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -49,6 +50,11 @@ class World:
         self.host = host
         self.store = Store(directory, flush_each_commit=flush_each_commit)
         self.active_requests = 0
+        self.versions: defaultdict[str, int] = defaultdict(int)
+        """How often tables of each family ("iam" of "iam.user") were written to since the world was opened: what caches go by.
+
+        What is read at the start of a transaction stays true while this stays; later in it, a rollback may undo what was read.
+        """
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._parts: dict[Callable[[World], Any], Any] = {}
         self._alarm: asyncio.TimerHandle | None = None
