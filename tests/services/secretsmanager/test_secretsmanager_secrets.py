@@ -70,6 +70,8 @@ def test_creating_is_idempotent_by_its_token(secrets, aws_error):
         ({"SecretString": "x", "SecretBinary": b"x"}, "InvalidParameterException"),
         ({"KmsKeyId": "alias/absent", "SecretString": "x"}, "EncryptionFailure"),
         ({"Tags": [{"Key": "aws:x", "Value": "y"}]}, "InvalidParameterException"),
+        ({"Tags": [{"Value": "y"}]}, "InvalidParameterException"),
+        ({"SecretString": "x", "AddReplicaRegions": [{}]}, "InvalidParameterException"),
         ({"Type": "Managed"}, "NotImplemented"),
     ],
 )

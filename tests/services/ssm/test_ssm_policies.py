@@ -68,6 +68,8 @@ def test_a_notice_comes_when_nothing_changes(world, put, events):
         ("nonsense", "InvalidPolicyAttributeException"),
         (json.dumps([policy("Nothing")]), "InvalidPolicyTypeException"),
         (json.dumps([policy("Expiration", Timestamp="soon")]), "InvalidPolicyAttributeException"),
+        (json.dumps([policy("Expiration", Timestamp="0001-01-01T00:00:00+23:59")]), "InvalidPolicyAttributeException"),
+        (json.dumps([policy("NoChangeNotification", After="99999999999999", Unit="Days")]), "InvalidPolicyAttributeException"),
         (json.dumps([policy("ExpirationNotification", Before="1", Unit="Days")]), "IncompatiblePolicyException"),
         (json.dumps([policy("NoChangeNotification", After="1", Unit="Weeks")]), "InvalidPolicyAttributeException"),
         (json.dumps([policy("NoChangeNotification", After="1", Unit="Days")] * 11), "PoliciesLimitExceededException"),

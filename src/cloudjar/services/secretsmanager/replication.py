@@ -17,7 +17,9 @@ def add(ctx: Context, secret: Secret, wanted: list[dict[str, str]], overwrite: b
     failures = dict(secret.failures)
     replicas = dict(secret.replicas)
     for place in wanted:
-        region = place["Region"]
+        region = place.get("Region")
+        if not region:
+            raise errors.parameter("A replica needs a Region.")
         if region == secret.region:
             raise errors.parameter("Invalid replica region: it is the Region of the primary secret.")
         replicas[region] = place.get("KmsKeyId") or ""

@@ -42,8 +42,7 @@ def create_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if not _NAME(name):
         raise errors.bad_name()
     _refuse_managed(ctx, req)
-    secret_tags = tags.from_list(req.get("Tags"))
-    tags.check(secret_tags, "InvalidParameterException")
+    secret_tags = _tags(req.get("Tags") or [])
     value = values.given(req)
     token = req.get("ClientRequestToken") or ctx.ids.uuid()
     old = ctx.get(Secret, name)
@@ -60,6 +59,17 @@ def create_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         secret = replication.add(ctx, secret, req["AddReplicaRegions"], bool(req.get("ForceOverwriteReplicaSecret")))
         answer["ReplicationStatus"] = replication.to_wire(secret)
     return answer
+
+
+def _tags(given: list[dict[str, str]]) -> dict[str, str]:
+    """The tags in a request; the model lets keys be left out, AWS does not."""
+    if not all(each.get("Key") for each in given):
+        raise errors.parameter("A tag needs a key.")
+    found = tags.from_list(given)
+    if len(found) < len(given):
+        raise errors.parameter("Tag keys must not repeat.")
+    tags.check(found, "InvalidParameterException")
+    return found
 
 
 def _refuse_managed(ctx: Context, req: dict[str, Any]) -> None:
@@ -222,7 +232,7 @@ def to_wire(ctx: Context, secret: Secret) -> dict[str, Any]:
 @operation(on=on_secret)
 def tag_resource(ctx: Context, req: dict[str, Any]) -> None:
     secret = find_primary(ctx, req["SecretId"])
-    added = tags.from_list(req["Tags"])
+    added = _tags(req["Tags"])
     tags.check({**ctx.tags(secret.arn), **added}, "InvalidParameterException")
     ctx.add_tags(secret.arn, added)
     replication.copy_out(ctx, secret)

@@ -20,6 +20,8 @@ EXPIRY_NOTICE = "ExpirationNotification"
 NO_CHANGE = "NoChangeNotification"
 MOST = 10
 
+_LAST_YEAR = 9000
+_LONGEST = 36_500
 _HOURS = {"Hours": 1, "Days": 24}
 
 
@@ -61,7 +63,9 @@ def _instant(attributes: dict[str, Any]) -> datetime:
         found = datetime.fromisoformat(attributes["Timestamp"])
     except (KeyError, TypeError, ValueError):
         raise errors.bad_policies("The attribute Timestamp of an Expiration policy is not a time in ISO 8601.") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    if not 1970 <= found.year <= _LAST_YEAR:
+        raise errors.bad_policies("The attribute Timestamp of an Expiration policy is not a time that a clock reaches.")
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _span(attributes: dict[str, Any], name: str) -> timedelta:
@@ -69,8 +73,8 @@ def _span(attributes: dict[str, Any], name: str) -> timedelta:
         number, hours = int(attributes[name]), _HOURS[attributes["Unit"]]
     except (KeyError, TypeError, ValueError):
         raise errors.bad_policies(f"The attributes {name} and Unit must be a number and Days or Hours.") from None
-    if number < 1:
-        raise errors.bad_policies(f"The attribute {name} must be at least 1.")
+    if not 1 <= number <= _LONGEST:
+        raise errors.bad_policies(f"The attribute {name} must be between 1 and {_LONGEST}.")
     return timedelta(hours=number * hours)
 
 
