@@ -28,7 +28,14 @@ class TimerMark:
 @dataclass(frozen=True, slots=True)
 class EventMark:
     source: str
+    """A source, or the beginning of one and a star: "aws.*"."""
     detail_type: str | None
+
+    def hears(self, source: str, detail_type: str) -> bool:
+        """Whether such events are meant for it."""
+        if self.source != source and not (self.source.endswith("*") and source.startswith(self.source[:-1])):
+            return False
+        return self.detail_type in (None, detail_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ def timer(function: F) -> F:
 
 
 def on_event(source: str, detail_type: str | None = None) -> Callable[[F], F]:
-    """Marks a subscriber, `(ctx, event) -> None`, in one transaction, in a service's `listeners.py`."""
+    """Marks a subscriber, `(ctx, event) -> None`, in one transaction, in a service's `listeners.py`. `source` may end with a star."""
     return _marking(EventMark(source, detail_type))
 
 

@@ -67,7 +67,7 @@ class Services:
 
     def listeners(self, source: str, detail_type: str) -> list[str]:
         """Names of the functions that listen to such events, by service."""
-        return [name for name, mark in self._listeners if mark.source == source and mark.detail_type in (None, detail_type)]
+        return [name for name, mark in self._listeners if mark.hears(source, detail_type)]
 
     def resolve(self, name: str, mark: type) -> Callable[..., Any]:
         """The marked function of that name; LookupError for anything else, so that stored names reach only what is meant to be."""

@@ -1,0 +1,1 @@
+"""Amazon EventBridge, formerly CloudWatch Events: buses, rules, targets, archives, connections."""

@@ -1,0 +1,83 @@
+"""PutEvents: custom events onto buses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.marks import operation
+from cloudjar.services.events import errors
+from cloudjar.services.events.buses import DEFAULT, bus_arn, get_bus, home_of
+from cloudjar.services.events.envelope import envelope
+from cloudjar.services.events.routing import publish
+from cloudjar.services.events.transform import dump
+
+LARGEST = 1_048_576
+"""Bytes of all entries: "Calculating PutEvents event entry size" in the user guide."""
+
+
+def on_buses(ctx: Context, req: dict[str, Any]) -> list[str]:
+    """What IAM is asked about."""
+    return list(dict.fromkeys(bus_arn(ctx, entry.get("EventBusName") or DEFAULT) for entry in req["Entries"]))
+
+
+@operation(on=on_buses)
+def put_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    if req.get("EndpointId"):
+        raise not_implemented("events", "PutEvents", "global endpoints")
+    if sum(_size(entry) for entry in req["Entries"]) > LARGEST:
+        raise errors.invalid("Total size of the entries in the request is over the limit.")
+    results: list[dict[str, Any]] = []
+    failed = 0
+    for entry in req["Entries"]:
+        try:
+            results.append({"EventId": _accept(ctx, entry)})
+        except AwsError as error:
+            failed += 1
+            results.append({"ErrorCode": error.code, "ErrorMessage": error.message})
+    return {"FailedEntryCount": failed, "Entries": results}
+
+
+def _size(entry: dict[str, Any]) -> int:
+    size = 14 if entry.get("Time") else 0
+    texts = [entry.get("Source"), entry.get("DetailType"), entry.get("Detail"), *(entry.get("Resources") or ())]
+    return size + sum(len(text.encode()) for text in texts if text)
+
+
+def _accept(ctx: Context, entry: dict[str, Any]) -> str:
+    for name in ("Source", "DetailType", "Detail"):
+        if not entry.get(name):
+            raise AwsError("InvalidArgument", f"Parameter {name} is not valid. Reason: {name} is a required argument.")
+    if entry["Source"].lower().startswith("aws."):
+        raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
+    if len(entry["DetailType"]) > 128:
+        raise AwsError("InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType must be at most 128 characters.")
+    detail = _detail(entry["Detail"])
+    there, name = home_of(ctx, entry.get("EventBusName"))
+    if get_bus(there, name) is None:
+        raise AwsError("InvalidArgument", f"Parameter EventBusName is not valid. Reason: Event bus {name} does not exist.")
+    event = envelope(ctx, entry["Source"], entry["DetailType"], detail, entry.get("Resources") or [], time=entry.get("Time"))
+    event["region"] = there.region
+    publish(there, name, event)
+    return str(event["id"])
+
+
+def _detail(text: str) -> dict[str, Any]:
+    try:
+        detail = json.loads(text, parse_int=_whole, parse_constant=_whole)
+        dump(detail).encode()
+    except (ValueError, RecursionError):
+        detail = None
+    if not isinstance(detail, dict):
+        raise AwsError("MalformedDetail", "Detail is malformed.")
+    return detail
+
+
+def _whole(text: str) -> int:
+    # EventBridge takes 64-bit integers, and neither NaN nor Infinity.
+    number = int(text)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(text)
+    return number

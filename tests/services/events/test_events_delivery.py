@@ -1,0 +1,166 @@
+import json
+
+
+def rule(events, arn, **target):
+    events.put_rule(Name="r", EventPattern='{"source": ["app"]}')
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": arn, **target}])
+
+
+def test_a_queue_whose_policy_does_not_let_eventbridge_in_gets_nothing(events, make_queue, entry):
+    queue, dead = make_queue(open_to_events=False), make_queue("dead")
+    queue.admit("sns.amazonaws.com")
+    rule(events, queue.arn, DeadLetterConfig={"Arn": dead.arn})
+    events.put_events(Entries=[entry()])
+    [letter] = dead.messages()
+    assert queue.messages() == []
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+
+
+def test_a_target_that_is_gone_leaves_a_dead_letter_with_the_reason(events, make_queue, entry):
+    dead = make_queue("dead")
+    gone = dead.arn.replace("dead", "gone")
+    rule(events, gone, DeadLetterConfig={"Arn": dead.arn})
+    events.put_events(Entries=[entry(a=1)])
+    [letter] = dead.messages()
+    told = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert json.loads(letter["Body"])["detail"] == {"a": 1}
+    assert told["TARGET_ARN"] == gone
+    assert told["RULE_ARN"].endswith(":rule/r")
+    assert told["RETRY_ATTEMPTS"] == "0"
+
+
+def test_an_endpoint_that_fails_is_tried_again_by_the_worlds_clock(world, events, make_queue, entry):
+    dead = make_queue("dead")
+    rule(
+        events,
+        destination(events, "http://127.0.0.1:1/x"),
+        RoleArn=role(world),
+        RetryPolicy={"MaximumRetryAttempts": 2},
+        DeadLetterConfig={"Arn": dead.arn},
+    )
+    events.put_events(Entries=[entry()])
+    assert dead.messages() == []
+    world.clock.advance(minutes=5)
+    [letter] = dead.messages()
+    told = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert (told["RETRY_ATTEMPTS"], told["EXHAUSTED_RETRY_CONDITION"]) == ("2", "MaximumRetryAttempts")
+
+
+def test_another_regions_bus_gets_the_event_as_it_was(world, events, make_queue, entry):
+    there = world.client("events", region="eu-west-1")
+    there.create_event_bus(Name="far")
+    queue = make_queue(region="eu-west-1")
+    there.put_rule(Name="r", EventBusName="far", EventPattern='{"source": ["app"]}')
+    there.put_targets(Rule="r", EventBusName="far", Targets=[{"Id": "1", "Arn": queue.arn}])
+    rule(events, "arn:aws:events:eu-west-1:000000000000:event-bus/far")
+    answer = events.put_events(Entries=[entry(a=1)])
+    [event] = queue.bodies()
+    assert (event["id"], event["region"]) == (answer["Entries"][0]["EventId"], "us-east-1")
+
+
+def test_another_accounts_bus_admits_only_whom_its_policy_names(world, events, make_queue, entry):
+    other = world.client("events", access_key="222222222222")
+    queue = make_queue(account="222222222222")
+    other.put_rule(Name="r", EventPattern='{"source": ["app"]}')
+    other.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": queue.arn}])
+    rule(events, "arn:aws:events:us-east-1:222222222222:event-bus/default")
+    events.put_events(Entries=[entry(n=1)])
+    assert queue.bodies() == []
+    other.put_permission(Action="events:PutEvents", Principal="000000000000", StatementId="s")
+    events.put_events(Entries=[entry(n=2)])
+    assert [(event["account"], event["detail"]) for event in queue.bodies()] == [("000000000000", {"n": 2})]
+
+
+def test_rules_that_send_to_their_own_bus_come_to_an_end(world, events, make_queue, entry):
+    queue = make_queue()
+    events.put_rule(Name="r", EventPattern='{"source": ["app"]}')
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": bus}, {"Id": "2", "Arn": queue.arn}])
+    events.put_events(Entries=[entry()])
+    assert len(queue.bodies()) == 6
+
+
+def test_a_schedule_runs_by_the_worlds_clock(world, events, make_queue):
+    queue = make_queue()
+    events.put_rule(Name="r", ScheduleExpression="rate(5 minutes)")
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": queue.arn}])
+    world.clock.advance(minutes=16)
+    found = queue.bodies()
+    assert [event["detail-type"] for event in found] == ["Scheduled Event"] * 3
+    assert found[0]["resources"] == ["arn:aws:events:us-east-1:000000000000:rule/r"]
+    events.disable_rule(Name="r")
+    world.clock.advance(minutes=16)
+    assert queue.bodies() == []
+
+
+def test_an_archive_replays_what_its_bus_saw(world, events, make_queue, entry):
+    queue = make_queue()
+    rule(events, queue.arn)
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+    archive = events.create_archive(ArchiveName="a", EventSourceArn=bus, EventPattern='{"detail": {"n": [{"numeric": [">", 1]}]}}')
+    start = world.clock.now()
+    events.put_events(Entries=[entry(n=n) for n in (1, 2, 3)])
+    assert len(queue.bodies()) == 3
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 2
+    world.clock.advance(hours=1)
+    events.start_replay(
+        ReplayName="again",
+        EventSourceArn=archive["ArchiveArn"],
+        EventStartTime=start,
+        EventEndTime=world.clock.now(),
+        Destination={"Arn": bus},
+    )
+    world.clock.advance(seconds=10)
+    assert sorted((event["detail"]["n"], event["replay-name"]) for event in queue.bodies()) == [(2, "again"), (3, "again")]
+    assert events.describe_replay(ReplayName="again")["State"] == "COMPLETED"
+
+
+def test_an_archive_forgets_what_is_older_than_its_retention(world, events, entry):
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+    events.create_archive(ArchiveName="a", EventSourceArn=bus, RetentionDays=2)
+    events.put_events(Entries=[entry()])
+    world.clock.advance(days=4)
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 0
+
+
+def destination(events, url):
+    connection = events.create_connection(
+        Name="c",
+        AuthorizationType="API_KEY",
+        AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "secret"}},
+    )
+    made = events.create_api_destination(
+        Name="d", ConnectionArn=connection["ConnectionArn"], InvocationEndpoint=url, HttpMethod="POST"
+    )  # fmt: skip
+    return made["ApiDestinationArn"]
+
+
+def role(world):
+    trust = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    return world.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+
+
+def test_an_api_destination_is_called_with_its_connections_key(world, events, entry):
+    # A bucket that takes anybody's puts stands for the endpoint: what arrives is what was sent.
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="inbox")
+    s3.put_public_access_block(Bucket="inbox", PublicAccessBlockConfiguration={"BlockPublicPolicy": False})
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::inbox/*"}
+    s3.put_bucket_policy(Bucket="inbox", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    connection = events.create_connection(
+        Name="c",
+        AuthorizationType="API_KEY",
+        AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "x-amz-meta-key", "ApiKeyValue": "secret"}},
+    )
+    made = events.create_api_destination(
+        Name="d", ConnectionArn=connection["ConnectionArn"], InvocationEndpoint=f"{world.endpoint}/inbox/*", HttpMethod="PUT"
+    )
+    rule(events, made["ApiDestinationArn"], RoleArn=role(world), HttpParameters={"PathParameterValues": ["one"]}, InputPath="$.detail")
+    events.put_events(Entries=[entry(a=1)])
+    world.settle()
+    found = s3.get_object(Bucket="inbox", Key="one")
+    assert json.loads(found["Body"].read()) == {"a": 1}
+    assert found["Metadata"] == {"key": "secret"}
+    described = events.describe_connection(Name="c")
+    assert "ApiKeyValue" not in described["AuthParameters"]["ApiKeyAuthParameters"]
