@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_public_key
 
+from cloudjar.kernel.events import Event
+
 
 def current(kms, key):
     return kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
@@ -87,6 +89,24 @@ def test_asymmetric_keys_do_not_rotate(kms, aws_error):
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     with aws_error("UnsupportedOperationException"):
         kms.enable_key_rotation(KeyId=key)
+
+
+def test_what_time_does_to_keys_is_published(world, kms, key, empty):
+    put_material(kms, empty, bytes(32), ValidTo=world.clock.now() + timedelta(days=1))
+    kms.rotate_key_on_demand(KeyId=key)
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    world.clock.advance(days=8)
+    opened = world.local.jar.worlds.open(world.name)
+
+    def look():
+        with opened.reading() as ctx:
+            return [(event.detail_type, event.detail["key-id"]) for event in ctx.where(Event) if event.source == "aws.kms"]
+
+    assert world.local.do(look) == [
+        ("KMS CMK Rotation", key),
+        ("KMS Imported Key Material Expiration", empty),
+        ("KMS CMK Deletion", key),
+    ]
 
 
 # Multi-Region keys

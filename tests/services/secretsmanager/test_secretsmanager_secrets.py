@@ -186,8 +186,10 @@ def test_a_deleted_secret_waits_and_can_be_restored(world, secrets, secret, aws_
     secrets.delete_secret(SecretId=secret, RecoveryWindowInDays=7)
     with aws_error("InvalidRequestException", "because it was marked for deletion."):
         read(secrets, secret)
-    with aws_error("InvalidRequestException", "already scheduled for deletion"):
+    with aws_error("InvalidRequestException", "a secret with this name is already scheduled for deletion"):
         secrets.create_secret(Name="app/db")
+    with aws_error("InvalidRequestException", "because it was already scheduled for deletion"):
+        secrets.delete_secret(SecretId=secret)
     assert secrets.list_secrets()["SecretList"] == []
     assert [each["Name"] for each in secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]] == ["app/db"]
     secrets.restore_secret(SecretId=secret)

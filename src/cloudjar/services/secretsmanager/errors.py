@@ -59,6 +59,10 @@ def marked_for_deletion() -> AwsError:
     return request("You can't perform this operation on the secret because it was marked for deletion.")
 
 
+def already_marked() -> AwsError:
+    return request("You can't perform this operation on the secret because it was already scheduled for deletion.")
+
+
 def bad_window() -> AwsError:
     return parameter("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
 

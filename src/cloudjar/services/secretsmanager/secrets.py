@@ -18,7 +18,6 @@ from cloudjar.services.secretsmanager.records import (
     Secret,
     Version,
     find,
-    find_live,
     find_primary,
     home,
     lookup,
@@ -155,7 +154,9 @@ def delete_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if secret is None and force:
         # Deleting by force what is not there is no error.
         return {"ARN": on_secret(ctx, req), "Name": req["SecretId"], "DeletionDate": ctx.now}
-    secret = find(ctx, req["SecretId"]) if force else find_live(ctx, req["SecretId"])
+    secret = find(ctx, req["SecretId"])
+    if secret.deletion is not None and not force:
+        raise errors.already_marked()
     if secret.primary_region and secret.primary_region != secret.region:
         raise errors.is_replica()
     if secret.replicas:
