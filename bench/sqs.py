@@ -82,11 +82,14 @@ class Calls:
             connection.close()
 
 
-def measured(pid: int, count: int, work: Callable[[], None]) -> float:
-    """Microseconds of the jar's CPU for each of `count` calls."""
-    before = cpu_seconds(pid)
-    work()
-    return (cpu_seconds(pid) - before) / count * 1e6
+def measured(pid: int, count: int, work: Callable[[], None], rounds: int = 3) -> float:
+    """Microseconds of the jar's CPU for each of `count` calls, in the best of some rounds."""
+    found = []
+    for _ in range(rounds):
+        before = cpu_seconds(pid)
+        work()
+        found.append((cpu_seconds(pid) - before) / count * 1e6)
+    return min(found)
 
 
 def costs(calls: Calls, sqs: Any, pid: int, requests: int, messages: int) -> None:
@@ -110,11 +113,13 @@ def costs(calls: Calls, sqs: Any, pid: int, requests: int, messages: int) -> Non
             entry = {"QueueUrl": fifo, "MessageBody": "x" * 256, "MessageGroupId": str(number % 50), "MessageDeduplicationId": str(number)}
             calls.replay(calls.request("SendMessage", **entry), CONNECTIONS)
 
+    hello = f"GET /_cloudjar/health HTTP/1.1\r\nhost: 127.0.0.1:{calls.port}\r\n\r\n".encode()
     print("| call, 16 connections | messages in the queue | CPU of the jar, microseconds |\n|---|---|---|")
+    row("own health page (hello)", "", f"{measured(pid, requests, lambda: calls.replay(hello, requests)):.0f}")
     calls.replay(send, 500)
     row("SendMessage, 256 bytes", 0, f"{measured(pid, requests, lambda: calls.replay(send, requests)):.0f}")
-    row("ReceiveMessage and DeleteMessage", requests, f"{measured(pid, requests, consume):.0f}")
-    row("SendMessage, FIFO, one in 16 new", "", f"{measured(pid, requests, send_fifo):.0f}")
+    row("ReceiveMessage and DeleteMessage", 3 * requests, f"{measured(pid, requests, consume):.0f}")
+    row("SendMessage, FIFO, one in 16 new", "", f"{measured(pid, requests // CONNECTIONS * CONNECTIONS, send_fifo, 1):.0f}")
     calls.replay(batch, messages // 10)
     row("SendMessage, 256 bytes", messages, f"{measured(pid, requests, lambda: calls.replay(send, requests)):.0f}")
     row("ReceiveMessage and DeleteMessage", messages, f"{measured(pid, requests, consume):.0f}")

@@ -18,14 +18,19 @@ _TRUE = ("true", "1", "yes")
 
 
 def sqs_messages(ask: Ask) -> Response:
-    """The messages of `QueueUrl`, all still there afterwards; `ShowInvisible` and `ShowDelayed` show those that nobody can receive now.
+    """The messages of `QueueUrl`, or of the path's REGION/ACCOUNT/NAME; all are still there afterwards.
 
+    `ShowInvisible` and `ShowDelayed` show those that nobody can receive now.
     XML as ReceiveMessage once gave it, JSON where the client accepts that.
     """
     from cloudjar.services.sqs import inspection
 
-    url = ask.body.get("QueueUrl") or ask.text("QueueUrl")
-    region = ask.query.get("region") or parse_host(url.partition("://")[2].partition("/")[0]).region or DEFAULT_REGION
+    place = ask.request.path.removeprefix("/_aws/sqs/messages").strip("/").split("/")
+    if len(place) == 3:
+        region, url = place[0], "/" + unquote("/".join(place[1:]))
+    else:
+        url = ask.text("QueueUrl")
+        region = ask.query.get("region") or parse_host(url.partition("://")[2].partition("/")[0]).region or DEFAULT_REGION
     with _looking(ask, DEFAULT_ACCOUNT, region) as ctx:
         try:
             found = inspection.look(ctx, url, invisible=_flag(ask, "ShowInvisible"), delayed=_flag(ask, "ShowDelayed"))

@@ -68,6 +68,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
 
 PREFIXED: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/SimpleNotificationService-", own_messaging.sns_certificate),
+    ("GET", "/_aws/sqs/messages/", own_messaging.sqs_messages),
     ("GET", "/_aws/sns/subscription-tokens/", own_messaging.sns_subscription_token),
 )
 """Paths whose end says which thing is meant."""

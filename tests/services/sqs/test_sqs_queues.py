@@ -45,9 +45,10 @@ def test_a_queue_that_is_not_there(sqs, aws_error):
         sqs.send_message(QueueUrl="http://localhost:4566/000000000000/nothing", MessageBody="x")
 
 
-def test_an_address_that_is_none(sqs, aws_error):
+@pytest.mark.parametrize("url", ["http://localhost:4566/no/queue", "http://[", "/", "http://localhost:4566/"])
+def test_an_address_that_is_none(sqs, aws_error, url):
     with aws_error("InvalidAddress"):
-        sqs.send_message(QueueUrl="http://localhost:4566/no/queue", MessageBody="x")
+        sqs.send_message(QueueUrl=url, MessageBody="x")
 
 
 def test_a_deleted_name_is_free_after_sixty_seconds(world, sqs, make, aws_error):

@@ -63,6 +63,12 @@ def test_looking_at_messages_changes_nothing(world, sqs, make, bodies, counts):
     assert counts(url) == (1, 0, 1)
 
 
+def test_the_path_may_say_where_to_look(world, sqs, make):
+    sqs.send_message(QueueUrl=make("orders"), MessageBody="x")
+    _, text = fetch(f"{world.endpoint}/_aws/sqs/messages/us-east-1/000000000000/orders")
+    assert "<Body>x</Body>" in text
+
+
 def test_looking_at_no_queue(world):
     status, text = fetch(f"{world.endpoint}/_aws/sqs/messages?QueueUrl=none")
     assert status == 400 and "QueueDoesNotExist" in text

@@ -54,9 +54,9 @@ def effective_topic_policy(text: str) -> dict[str, Any]:
     http = (json.loads(text) if text else {}).get("http", {})
     return {
         "http": {
-            "defaultHealthyRetryPolicy": {**DEFAULT, **(http.get("defaultHealthyRetryPolicy") or {})},
+            "defaultHealthyRetryPolicy": {**DEFAULT, **_given(http.get("defaultHealthyRetryPolicy"))},
             "disableSubscriptionOverrides": bool(http.get("disableSubscriptionOverrides")),
-            "defaultRequestPolicy": {"headerContentType": CONTENT_TYPE, **(http.get("defaultRequestPolicy") or {})},
+            "defaultRequestPolicy": {"headerContentType": CONTENT_TYPE, **_given(http.get("defaultRequestPolicy"))},
         }
     }
 
@@ -66,8 +66,8 @@ def effective_subscription_policy(topic_policy: str, own: str) -> dict[str, Any]
     http = effective_topic_policy(topic_policy)["http"]
     policy = json.loads(own) if own and not http["disableSubscriptionOverrides"] else {}
     return {
-        "healthyRetryPolicy": {**http["defaultHealthyRetryPolicy"], **(policy.get("healthyRetryPolicy") or {})},
-        "requestPolicy": {**http["defaultRequestPolicy"], **(policy.get("requestPolicy") or {})},
+        "healthyRetryPolicy": {**http["defaultHealthyRetryPolicy"], **_given(policy.get("healthyRetryPolicy"))},
+        "requestPolicy": {**http["defaultRequestPolicy"], **_given(policy.get("requestPolicy"))},
         "sicklyRetryPolicy": None,
         "throttlePolicy": None,
         "guaranteed": False,
@@ -116,17 +116,22 @@ def _check(retry: Any, throttle: Any, request: Any) -> None:
         return
     if not isinstance(retry, dict) or set(retry) - set(DEFAULT):
         raise errors.invalid("DeliveryPolicy: healthyRetryPolicy")
-    whole = {**DEFAULT, **{name: value for name, value in retry.items() if value is not None}}
+    whole = {**DEFAULT, **_given(retry)}
     for name, most in (("minDelayTarget", LONGEST_DELAY), ("maxDelayTarget", LONGEST_DELAY), ("numRetries", MOST_RETRIES)):
         if type(whole[name]) is not int or not 0 <= whole[name] <= most:
             raise errors.invalid(f"DeliveryPolicy: {name} must be between 0 and {most}")
     for name in ("numNoDelayRetries", "numMinDelayRetries", "numMaxDelayRetries"):
-        if type(whole[name]) is not int or whole[name] < 0:
-            raise errors.invalid(f"DeliveryPolicy: {name} must be 0 or more")
+        if type(whole[name]) is not int or not 0 <= whole[name] <= MOST_RETRIES:
+            raise errors.invalid(f"DeliveryPolicy: {name} must be between 0 and {MOST_RETRIES}")
     if "maxDelayTarget" in retry and whole["maxDelayTarget"] < whole["minDelayTarget"]:
         raise errors.invalid("DeliveryPolicy: maxDelayTarget must be greater than or equal to minDelayTarget")
     if whole["backoffFunction"] not in BACKOFFS:
         raise errors.invalid("DeliveryPolicy: backoffFunction")
+
+
+def _given(policy: Any) -> dict[str, Any]:
+    """The members that say something: null means AWS's default."""
+    return {name: value for name, value in (policy or {}).items() if value is not None}
 
 
 def _object(text: str) -> dict[str, Any]:

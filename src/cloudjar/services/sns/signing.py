@@ -97,7 +97,9 @@ def sign(ctx: Context, fields: dict[str, Any], version: str) -> str:
     kept, signer = signing_key(ctx), ctx.world.part(Signer)
     if signer.pem != kept.private_pem:
         signer.pem, signer.key = kept.private_pem, load_pem_private_key(kept.private_pem, None)
-    made: bytes = signer.key.sign(string_to_sign(fields).encode(), PKCS1v15(), SHA256() if version == "2" else SHA1())
+    made: bytes = signer.key.sign(
+        string_to_sign(fields).encode("utf-8", "surrogatepass"), PKCS1v15(), SHA256() if version == "2" else SHA1()
+    )
     return base64.b64encode(made).decode()
 
 

@@ -83,7 +83,7 @@ def subscribe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     for name, value in (req.get("Attributes") or {}).items():
         subscription_attributes.check(ctx, topic, protocol, name, value, attributes | (req.get("Attributes") or {}))
         if value:
-            attributes[name] = value
+            attributes[name] = value.lower() if name == "RawMessageDelivery" else value
     existing = home.where(Subscription, topic_arn=topic.arn, protocol=protocol, endpoint=endpoint).first()
     if existing:
         if attributes and attributes != existing.attributes:

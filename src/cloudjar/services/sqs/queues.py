@@ -82,7 +82,10 @@ def parse_url(ctx: Context, url: str) -> tuple[str, str]:
     """The account and the name in a QueueUrl; a bare name is one's own queue. Raises InvalidAddress."""
     if "/" not in url:
         return ctx.account, url
-    parts = [unquote(part) for part in urlsplit(url).path.split("/") if part]
+    try:
+        parts = [unquote(part) for part in urlsplit(url).path.split("/") if part]
+    except ValueError:
+        raise errors.invalid_address(url) from None
     # Some tools write /queue/REGION/ACCOUNT/NAME, or leave only the name.
     if len(parts) >= 2 and len(parts[-2]) == 12 and parts[-2].isdecimal():
         return parts[-2], parts[-1]
