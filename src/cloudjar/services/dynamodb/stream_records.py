@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from cloudjar.kernel import keys
+from cloudjar.kernel import keys, watches
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import timer
 from cloudjar.kernel.records import Record, record
@@ -64,6 +64,7 @@ def append(ctx: Context, table: Table, before: Item | None, after: Item | None, 
     if ctx.where(StreamRecord, stream=table.stream_number).first() is None:
         ctx.after(trim, table.stream_number, at=ctx.now + KEPT)
     ctx.put(StreamRecord(table.stream_number, sequence, ctx.now, event, key_values, new, old, size, expired))
+    watches.ring(ctx, ctx.arn("dynamodb", f"table/{table.name}/stream/{table.latest_stream_label}"))
 
 
 @timer

@@ -118,3 +118,15 @@ def storage_exceeded() -> AwsError:
 
 def service_failed(message: str) -> AwsError:
     return AwsError("ServiceException", message, status=500, members={"Type": "Service"})
+
+
+def mapping_exists(source: str, function: str, uuid: str) -> AwsError:
+    return _user(
+        "ResourceConflictException",
+        f'An event source mapping with event source arn (" {source} ") and function (" {function} ") already exists. '
+        f"Please update or delete the existing mapping with UUID {uuid}",
+    )
+
+
+def mapping_in_use(state: str) -> AwsError:
+    return _user("ResourceInUseException", f"Cannot change the event source mapping because it is in state {state}.")

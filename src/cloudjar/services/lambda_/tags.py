@@ -1,4 +1,4 @@
-"""Tags of functions."""
+"""Tags of functions and event source mappings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ def check_tags(values: dict[str, str]) -> None:
 
 
 def _resource(ctx: Context, req: dict[str, Any]) -> str:
+    if ":event-source-mapping:" in req["Resource"]:
+        return str(req["Resource"])
     who = named(ctx, {"FunctionName": req["Resource"]})
     return function_arn(ctx, who.name)
 
 
 def _existing(ctx: Context, req: dict[str, Any]) -> str:
+    if ":event-source-mapping:" in req["Resource"]:
+        from cloudjar.services.lambda_.event_sources import find_mapping, mapping_arn
+
+        return mapping_arn(ctx, find_mapping(ctx, req["Resource"].rpartition(":")[2]).uuid)
     who = named(ctx, {"FunctionName": req["Resource"]})
     find_function(ctx, who.name)
     return function_arn(ctx, who.name)

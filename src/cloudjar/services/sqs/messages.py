@@ -7,12 +7,15 @@ In a FIFO queue, groups stand in line (groups.py), and messages within their gro
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
 import msgspec
 
+from cloudjar.kernel import watches
 from cloudjar.kernel.blobs import EMPTY, Blob
+from cloudjar.kernel.clock import EPOCH
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.keys import microseconds
 from cloudjar.kernel.records import Record, record, replace
@@ -92,6 +95,7 @@ class MessageStore:
         self.in_flight = self._found.in_flight
         self.seq = self._found.seq
         self.sweep = self._found.sweep
+        self._news = False
 
     def __enter__(self) -> MessageStore:
         return self
@@ -101,6 +105,8 @@ class MessageStore:
             counts = Counts(self.queue.store, self.total, self.delayed, self.in_flight, self.seq, self.sweep)
             if counts != self._found:
                 self.ctx.put(counts)
+            if self._news or self.delayed or self.in_flight:
+                self._tell_watchers()
 
     # In and out
 
@@ -217,9 +223,20 @@ class MessageStore:
 
     def wake(self) -> None:
         """Lets one long poll look again, once this has committed."""
+        self._news = True
         waiters, uid = self.ctx.world.part(Waiters), self.queue.uid
         if waiters.any(uid):
             self.ctx.on_commit(lambda: waiters.wake_one(uid))
+
+    def _tell_watchers(self) -> None:
+        arn = queue_arn(self.ctx, self.queue.name)
+        if not watches.watched(self.ctx, arn):
+            return
+        if self._news:
+            watches.ring(self.ctx, arn)
+        due = self.next_due()
+        if due is not None:
+            watches.ring_at(self.ctx, arn, EPOCH + timedelta(milliseconds=due))
 
     def _due(self, state: int) -> list[Message]:
         rows = self.ctx.ordered_by(Message, "state", self.queue.store, state).ending(self.now + 1)

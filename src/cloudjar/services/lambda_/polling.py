@@ -1,0 +1,139 @@
+"""Polling event sources: whenever a source rings, its mappings take what there is. An effect, so a crash loses no ring."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.marks import effect, timer
+from cloudjar.kernel.principal import Principal
+from cloudjar.kernel.records import replace
+from cloudjar.services.lambda_ import aliases, queue_source, stream_source
+from cloudjar.services.lambda_.event_sources import EventSourceMapping
+from cloudjar.services.lambda_.functions import find_function
+from cloudjar.services.lambda_.invocation import Invocation
+from cloudjar.services.lambda_.invoke import trace_id
+from cloudjar.services.lambda_.names import function_arn
+from cloudjar.services.lambda_.pool import Finished, Pool
+
+if TYPE_CHECKING:
+    from cloudjar.kernel.world import World
+
+_SESSION = timedelta(minutes=30)
+_RETRY_SECONDS = 60
+"""After a problem with the source itself: a role that may not read it, a function that is gone."""
+
+
+@effect
+async def poll(ctx: Context, uuid: str) -> None:
+    """Takes all that a mapping's source has now."""
+    await ctx.world.part(Pollers).look(ctx, uuid)
+
+
+@timer
+def poll_later(ctx: Context, uuid: str) -> None:
+    """A pause, or a batching window, is over."""
+    if ctx.get(EventSourceMapping, uuid):
+        ctx.effect(poll, uuid)
+
+
+class Pollers:
+    """The pollers that are at work in one world. In memory only: what they hold is hidden in its queue, or below a position in a stream."""
+
+    def __init__(self, world: World) -> None:
+        self._working: dict[tuple[str, str, str], Poller] = {}
+        self._sessions: dict[tuple[str, str], tuple[Principal, datetime]] = {}
+
+    async def look(self, ctx: Context, uuid: str) -> None:
+        """Returns when the source is empty; at once if somebody is looking already, who will look again."""
+        key = (ctx.account, ctx.region, uuid)
+        if key in self._working:
+            self._working[key].news.set()
+            return
+        poller = self._working[key] = Poller(ctx, uuid, self)
+        try:
+            await poller.run()
+        finally:
+            del self._working[key]
+
+    def acting(self, ctx: Context, role: str) -> Context:
+        """The context under a function's role; within a transaction. Raises AccessDenied."""
+        known = self._sessions.get((ctx.account, role))
+        if known is None or known[1] <= ctx.now:
+            principal = ctx.assume(role, "lambda.amazonaws.com").principal
+            known = self._sessions[ctx.account, role] = (principal, ctx.now + _SESSION)
+        return ctx.at(principal=known[0])
+
+
+class Poller:
+    """One mapping's poller while its source has something."""
+
+    def __init__(self, ctx: Context, uuid: str, pollers: Pollers) -> None:
+        self.ctx = ctx
+        self.uuid = uuid
+        self.news = asyncio.Event()
+        self._pollers = pollers
+
+    async def run(self) -> None:
+        mapping = self.mapping()
+        if mapping is None:
+            return
+        work = queue_source.drain if mapping.is_queue else stream_source.drain
+        try:
+            await work(self, mapping)
+        except AwsError as error:
+            self.note(f"PROBLEM: {error.message}"[:1000])
+            with self.ctx.transaction():
+                self.ctx.after(poll_later, self.uuid, seconds=_RETRY_SECONDS)
+
+    def mapping(self) -> EventSourceMapping | None:
+        """The mapping as it is now, if it is to be served."""
+        with self.ctx.transaction():
+            found = self.ctx.get(EventSourceMapping, self.uuid)
+        return found if found is not None and found.enabled else None
+
+    def acting(self) -> Context:
+        """A context under the function's role. Raises AwsError."""
+        with self.ctx.transaction():
+            mapping = self.ctx.get(EventSourceMapping, self.uuid)
+            assert mapping is not None
+            version = aliases.route(self.ctx, mapping.function, mapping.qualifier)
+            principal = self._pollers.acting(self.ctx, version.role).principal
+        return self.ctx.at(principal=principal)
+
+    def note(self, result: str) -> None:
+        """Keeps what came of the last batch."""
+        with self.ctx.transaction():
+            found = self.ctx.get(EventSourceMapping, self.uuid)
+            if found is not None and found.result != result:
+                self.ctx.put(replace(found, result=result))
+
+    def later(self, seconds: float) -> None:
+        """Looks again after a pause of world time."""
+        with self.ctx.transaction():
+            self.ctx.after(poll_later, self.uuid, seconds=seconds)
+
+    async def invoke(self, mapping: EventSourceMapping, payload: bytes) -> tuple[Finished, str]:
+        """Calls the function; also gives the version that served. Raises AwsError."""
+        ctx = self.ctx.at()
+        with ctx.transaction():
+            reserved = find_function(ctx, mapping.function, mapping.qualifier).reserved_concurrency
+            version = aliases.route(ctx, mapping.function, mapping.qualifier)
+            arn = function_arn(ctx, mapping.function, mapping.qualifier)
+            invocation = Invocation(ctx.ids.uuid(), payload, arn, trace_id(ctx))
+        return await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved), version.label
+
+
+async def wait_for(news: asyncio.Event, running: set[asyncio.Task[Any]]) -> None:
+    """Returns when there is news, or one of the tasks has ended; raises what it raised."""
+    listening = asyncio.ensure_future(news.wait())
+    try:
+        await asyncio.wait({listening, *running}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        listening.cancel()
+    for task in [task for task in running if task.done()]:
+        running.discard(task)
+        task.result()

@@ -1,0 +1,145 @@
+"""DynamoDB streams as event sources: order, retries, bisection, failure destinations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cloudjar.gateway.inprocess import LocalWorld
+
+from .conftest import Functions
+
+BATCH = "def handler(event, context):\n    print('batch', ','.join(r['dynamodb']['Keys']['id']['S'] for r in event['Records']))\n"
+FAILS_ON_BAD = BATCH + "    if any(r['dynamodb']['Keys']['id']['S'] == 'bad' for r in event['Records']):\n        raise ValueError('bad')\n"
+LOG = "/aws/lambda/f"
+
+
+class Table:
+    """A table with a stream, and the mapping that feeds it to the function `f`."""
+
+    def __init__(self, world: LocalWorld, functions: Functions) -> None:
+        self.world = world
+        self.client = functions.client
+        self.dynamodb = world.client("dynamodb")
+        answer = self.dynamodb.create_table(
+            TableName="t",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        world.clock.advance(seconds=30)
+        self.stream = answer["TableDescription"]["LatestStreamArn"]
+
+    def map(self, **options: Any) -> str:
+        options = {"StartingPosition": "TRIM_HORIZON", **options}
+        answer = self.client.create_event_source_mapping(EventSourceArn=self.stream, FunctionName="f", **options)
+        self.world.clock.advance(seconds=0.001)
+        return str(answer["UUID"])
+
+    def put(self, *ids: str) -> None:
+        for each in ids:
+            self.dynamodb.put_item(TableName="t", Item={"id": {"S": each}, "raw": {"B": b"\x00\xff"}})
+
+
+@pytest.fixture
+def table(world: LocalWorld, functions: Functions) -> Table:
+    policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaDynamoDBExecutionRole"
+    world.client("iam").attach_role_policy(RoleName="function", PolicyArn=policy)
+    return Table(world, functions)
+
+
+def batches(lines: list[str]) -> list[str]:
+    return [line.removeprefix("batch ").strip() for line in lines if line.startswith("batch ")]
+
+
+def test_changes_reach_the_function_in_order(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("f", BATCH)
+    table.put("a", "b", "c")
+    table.map(BatchSize=2)
+    world.settle()
+    table.put("d")
+    world.settle()
+    assert batches(log_lines(LOG)) == ["a,b", "c", "d"]
+
+
+def test_latest_begins_with_what_comes_after_the_mapping(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("f", BATCH)
+    table.put("before")
+    table.map(StartingPosition="LATEST")
+    table.put("after")
+    world.settle()
+    assert batches(log_lines(LOG)) == ["after"]
+
+
+def test_bytes_of_an_item_arrive_in_base64(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("f", "import json\ndef handler(event, context):\n    print('got', json.dumps(event['Records'][0]))\n")
+    table.map()
+    table.put("a")
+    world.settle()
+    record = json.loads(next(line for line in log_lines(LOG) if line.startswith("got "))[4:])
+    assert record["dynamodb"]["NewImage"]["raw"] == {"B": "AP8="}
+    assert (record["eventName"], record["eventSourceARN"]) == ("INSERT", table.stream)
+
+
+def test_a_failing_batch_holds_its_shard_up_until_it_succeeds_or_is_given_up(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    queue = world.client("sqs").create_queue(QueueName="failed")["QueueUrl"]
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}]}
+    world.client("iam").put_role_policy(RoleName="function", PolicyName="send", PolicyDocument=json.dumps(policy))
+    functions.python("f", FAILS_ON_BAD)
+    target = {"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:failed"}}
+    table.map(BatchSize=1, MaximumRetryAttempts=2, DestinationConfig=target)
+    world.clock.freeze()
+    table.put("bad", "good")
+    world.settle()
+    assert batches(log_lines(LOG)) == ["bad"]
+    world.clock.advance(minutes=5)
+    assert batches(log_lines(LOG)) == ["bad", "bad", "bad", "good"]
+    told = json.loads(world.client("sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"])
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert told["DDBStreamBatchInfo"]["batchSize"] == 1
+
+
+def test_a_bisected_batch_loses_only_its_bad_record(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("f", FAILS_ON_BAD)
+    table.put("a", "b", "c", "bad")
+    table.map(BatchSize=4, BisectBatchOnFunctionError=True, MaximumRetryAttempts=2)
+    world.clock.advance(minutes=10)
+    found = batches(log_lines(LOG))
+    assert "a,b" in found and "bad" in found
+    assert sum("c" in each.split(",") for each in found) >= 1
+
+
+def test_a_partial_failure_is_tried_again_from_the_failed_record_on(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    source = BATCH + (
+        "    if len(event['Records']) == 3:\n"
+        "        return {'batchItemFailures': [{'itemIdentifier': event['Records'][1]['dynamodb']['SequenceNumber']}]}\n"
+    )
+    functions.python("f", source)
+    table.put("a", "b", "c")
+    table.map(FunctionResponseTypes=["ReportBatchItemFailures"])
+    world.clock.advance(minutes=1)
+    assert batches(log_lines(LOG)) == ["a,b,c", "b,c"]
+
+
+def test_filters_choose_records(table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]) -> None:
+    functions.python("f", BATCH)
+    table.map(FilterCriteria={"Filters": [{"Pattern": '{"dynamodb": {"Keys": {"id": {"S": [{"prefix": "x"}]}}}}'}]})
+    table.put("a", "x1", "b", "x2")
+    world.settle()
+    assert ",".join(batches(log_lines(LOG))) == "x1,x2"
