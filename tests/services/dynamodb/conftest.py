@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from dynamodb_shapes import keys
 
 
 @pytest.fixture
@@ -42,9 +43,3 @@ def simple(dynamodb: Any) -> str:
         BillingMode="PAY_PER_REQUEST",
     )
     return "simple"
-
-
-def keys(hash_: str, range_: str = "") -> list[dict[str, str]]:
-    """A KeySchema."""
-    schema = [{"AttributeName": hash_, "KeyType": "HASH"}]
-    return [*schema, {"AttributeName": range_, "KeyType": "RANGE"}] if range_ else schema

@@ -50,6 +50,14 @@ class Consumed:
             self.writes += units
             self._add(index, units)
 
+    def add(self, other: Consumed) -> None:
+        """Adds what another call consumed of the table."""
+        self.reads += other.reads
+        self.writes += other.writes
+        self._add("", other.table_units)
+        for index, units in other.indexes.items():
+            self._add(index, units)
+
     def _add(self, index: str, units: float) -> None:
         if index:
             self.indexes[index] = self.indexes.get(index, 0.0) + units

@@ -285,3 +285,18 @@ def idempotency_mismatch() -> AwsError:
 
 def duplicate_keys() -> AwsError:
     return invalid("Provided list of item keys contains duplicates")
+
+
+# PartiQL
+
+
+def malformed_statement(detail: str) -> AwsError:
+    return invalid(f"Statement wasn't well formed, can't be processed: {detail}")
+
+
+def duplicate_item() -> AwsError:
+    return AwsError("DuplicateItemException", "Duplicate primary key exists in table")
+
+
+def select_without_key() -> AwsError:
+    return invalid("Select statements within BatchExecuteStatement must specify the primary key in the where clause.")
