@@ -13,6 +13,7 @@ from cloudjar.services.registry import Operation
 
 PASS_ROLE = "iam:PassRole"
 _ROLE = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_VARIABLE = re.compile(r"\$\{\w+\}")
 _ROLE_MEMBER = re.compile(r"role(_?arn)?s?$", re.IGNORECASE)
 # Services that hand no role on when a request names one.
 _NO_PASSING = frozenset({"iam", "sts", "organizations", "accessanalyzer", "eks-auth", "kms", "sso-admin"})
@@ -57,7 +58,7 @@ def asks(ctx: Context, operation: Operation, req: dict[str, Any]) -> list[Ask]:
         arns = _listed(found)
         for spec in actions_for(service, operation.name):
             if not spec.optional or _wanted(spec.action, req):
-                result += [Ask(spec, resource) for resource in _about(spec, arns)]
+                result += [Ask(spec, resource) for resource in _about(spec, arns) or [_anywhere(ctx, spec)]]
     if service not in _NO_PASSING and any(ask.spec.level != "List" and ask.spec.level != "Read" for ask in result):
         result += [Ask(named(PASS_ROLE), role) for role in _roles_in(req)]
     return result
@@ -79,12 +80,17 @@ def _listed(found: Any) -> list[str]:
 
 
 def _about(spec: ActionSpec, arns: list[str]) -> list[str]:
-    """Which of the ARNs an action is about: all where the reference knows no better, "*" where it has no resource."""
-    if not arns or (spec.described and not spec.resources):
-        return ["*"]
-    if len(arns) == 1:
+    """Which of the ARNs an action is about: those of its types, or all where the reference knows no better."""
+    if len(arns) < 2:
         return arns
     return [arn for arn in arns if _takes(spec, arn)] or arns
+
+
+def _anywhere(ctx: Context, spec: ActionSpec) -> str:
+    """What an action is about where the request names nothing: all of its type here ("...:log-group:*"), or "*"."""
+    known = {"${Partition}": ctx.partition, "${Region}": ctx.region, "${Account}": ctx.account}
+    required = next((resource.arn for resource in spec.resources if resource.required), "*")
+    return _VARIABLE.sub(lambda found: known.get(found[0], "*"), required)
 
 
 def _takes(spec: ActionSpec, arn: str) -> bool:

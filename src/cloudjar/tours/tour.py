@@ -86,19 +86,19 @@ class Tour:
 
     # Commands
 
-    def aws(self, *arguments: str, shown: bool = True) -> Answer:
+    def aws(self, *arguments: str, shown: bool = True, keys: Mapping[str, str] | None = None) -> Answer:
         """Runs the stock AWS CLI against the tour's jar; TourFailed if it fails."""
-        answer = self.try_aws(*arguments, shown=shown)
+        answer = self.try_aws(*arguments, shown=shown, keys=keys)
         if answer.code:
             raise TourFailed(f"`aws {shlex.join(arguments)}` ended with {answer.code}: {answer.error.strip()}")
         return answer
 
-    def try_aws(self, *arguments: str, shown: bool = True) -> Answer:
-        """Runs the stock AWS CLI, which may fail."""
+    def try_aws(self, *arguments: str, shown: bool = True, keys: Mapping[str, str] | None = None) -> Answer:
+        """Runs the stock AWS CLI, which may fail. `keys` are the environment's names of credentials; by default the root user's."""
         program, version = self._cli
         # AWS_ENDPOINT_URL came with 1.29 and 2.13; Debian 12 has 2.9.
         endpoint = () if version >= ((2, 13) if version[0] == 2 else (1, 29)) else ("--endpoint-url", self.endpoint)
-        return self._run([program, *endpoint, *arguments], shown=f"aws {shlex.join(arguments)}" if shown else "")
+        return self._run([program, *endpoint, *arguments], shown=f"aws {shlex.join(arguments)}" if shown else "", keys=keys)
 
     @property
     def cli_major(self) -> int:
@@ -122,7 +122,7 @@ class Tour:
         newest = max(found)
         return found[newest], newest
 
-    def _run(self, argv: list[str], *, shown: str) -> Answer:
+    def _run(self, argv: list[str], *, shown: str, keys: Mapping[str, str] | None = None) -> Answer:
         if shown:
             self._say("command", shown)
         variables = {
@@ -136,7 +136,7 @@ class Tour:
             "AWS_PAGER": "",
             "AWS_CONFIG_FILE": str(self.folder / "no-config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "no-credentials"),
-        }
+        } | dict(keys or {})
         try:
             done = subprocess.run(
                 argv,
@@ -159,19 +159,19 @@ class Tour:
     def start_jar(self) -> None:
         """Starts the tour's jar, on its own data directory; returns when it is ready."""
         self._say("command", f"cloudjar up --port {self.port} --data jar")
-        self._cloudjar("up", "--port", str(self.port))
+        self.cloudjar("up", "--port", str(self.port))
 
     def stop_jar(self) -> None:
         """Ends the tour's jar in good order, if it runs."""
-        self._cloudjar("down", may_fail=True)
+        self.cloudjar("down", may_fail=True)
 
     def kill_jar(self) -> None:
         """kill -9."""
-        pid = int(json.loads(self._cloudjar("status", "--json").out)["pid"])
+        pid = int(json.loads(self.cloudjar("status", "--json").out)["pid"])
         self._say("command", f"kill -9 {pid}")
         os.kill(pid, signal.SIGKILL)
 
-    def _cloudjar(self, command: str, *arguments: str, may_fail: bool = False) -> Answer:
+    def cloudjar(self, command: str, *arguments: str, may_fail: bool = False) -> Answer:
         argv = [sys.executable, "-m", "cloudjar", command, "--data", str(self.folder / "jar"), *arguments]
         answer = self._run(argv, shown="")
         if answer.code and not may_fail:
