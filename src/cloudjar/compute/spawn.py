@@ -42,6 +42,17 @@ class Ended(Struct, frozen=True):
 OnEnd = Callable[[Ended], None]
 
 
+def ask(argv: Sequence[str], seconds: float = 60.0) -> tuple[int, str, str]:
+    """The exit code, output and complaints of a tool of this machine: a version, a compiler. Never of a user's code. Raises OSError."""
+    import subprocess
+
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"{argv[0]} took longer than {seconds:.0f} seconds") from None
+    return done.returncode, done.stdout, done.stderr
+
+
 class Spawner:
     """Starts processes through a guard, which is itself started on first use, and starts again should it be killed."""
 

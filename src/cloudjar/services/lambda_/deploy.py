@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import io
 import os
 import shutil
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from cloudjar.compute.unpack import ArchiveTooLarge, BadArchive, unpack
 from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_.environment import BOOTSTRAPS
 from cloudjar.services.lambda_.functions import Code
+from cloudjar.services.lambda_.interpreters import Interpreter, compile_java
 
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
@@ -59,6 +62,18 @@ class Deployments:
                 _merge(source, fresh)
 
         await self._once(target, merge)
+        return str(target)
+
+    async def java_classes(self, interpreter: Interpreter | None) -> str:
+        """The directory of the compiled Java runtime, once for all worlds; "" for other interpreters. Raises OSError."""
+        if interpreter is None or not interpreter.compiler:
+            return ""
+        sources = BOOTSTRAPS / "java"
+        digest = hashlib.sha256(interpreter.compiler.encode())
+        for source in sorted(sources.glob("*.java")):
+            digest.update(source.read_bytes())
+        target = self._world.blobs.directory.parent / "cache" / f"java-{digest.hexdigest()[:16]}"
+        await self._world.host.offload(compile_java, interpreter.compiler, sources, target)
         return str(target)
 
     def temporary(self) -> str:

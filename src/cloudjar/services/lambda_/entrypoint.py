@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 from cloudjar.services.lambda_ import interpreters
-from cloudjar.services.lambda_.environment import OPT, RUNTIME, TASK
+from cloudjar.services.lambda_.environment import JAVA_CLASSES, OPT, RUNTIME, TASK
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.runtimes import RUNTIMES
 
@@ -25,6 +25,21 @@ def entrypoint(version: Version, task: str, opt: str) -> tuple[str, ...]:
             raise InvalidEntrypoint(interpreters.missing(runtime))
         # No `site`: what the host's Python has installed is not the function's. -s: nor what a user has.
         return (python.program, "-S", "-s", f"{RUNTIME}/bootstraps/python3.py", OPT, f"{RUNTIME}/boto3")
+    if runtime.family in ("nodejs", "java"):
+        found = interpreters.find(runtime)
+        if found is None:
+            raise InvalidEntrypoint(interpreters.missing(runtime))
+        if runtime.family == "nodejs":
+            return (found.program, f"{RUNTIME}/bootstraps/nodejs.cjs")
+        return (found.program, *_java_options(version), "-cp", JAVA_CLASSES, "Runtime", TASK, OPT)
+    if runtime.family == "go":
+        # Programs that know the Runtime API; the handler's name is the program's.
+        if os.path.isfile(os.path.join(task, version.handler)):
+            problem = _why_not(Path(task, version.handler), task, TASK)
+            if not problem:
+                return (f"{TASK}/{version.handler}",)
+            raise InvalidEntrypoint(f"fork/exec {TASK}/{version.handler}: {problem}")
+        raise InvalidEntrypoint(f"fork/exec {TASK}/{version.handler}: no such file or directory")
     for directory, inside in ((task, TASK), (opt, OPT)):
         if directory and os.path.isfile(os.path.join(directory, "bootstrap")):
             problem = _why_not(Path(directory, "bootstrap"), directory, inside)
@@ -32,6 +47,12 @@ def entrypoint(version: Version, task: str, opt: str) -> tuple[str, ...]:
                 raise InvalidEntrypoint(f"fork/exec {inside}/bootstrap: {problem}")
             return (f"{inside}/bootstrap",)
     raise InvalidEntrypoint(f"Couldn't find valid bootstrap(s): [{TASK}/bootstrap {OPT}/bootstrap]")
+
+
+def _java_options(version: Version) -> tuple[str, ...]:
+    """Quick to start, and a heap that leaves the rest of the memory to the machine itself."""
+    heap = max(32, version.memory_mb * 85 // 100 - 16)
+    return ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto", "-Xss512k", f"-Xmx{heap}m")
 
 
 def _why_not(path: Path, directory: str, inside: str) -> str:

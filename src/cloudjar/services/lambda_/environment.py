@@ -14,6 +14,8 @@ from cloudjar.services.lambda_.runtimes import AL1, AL2, AL2023, RUNTIMES
 TASK = "/var/task"
 RUNTIME = "/var/runtime"
 OPT = "/opt"
+JAVA_CLASSES = f"{RUNTIME}/java"
+"""Where the compiled Java runtime is."""
 BOOTSTRAPS = Path(__file__).parent / "bootstraps"
 
 _PASSWD = b"root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
@@ -80,24 +82,34 @@ def variables(version: Version, *, region: str, stream: str, runtime_api: str, e
         "_AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129",
         "_AWS_XRAY_DAEMON_PORT": "2000",
     }
-    if RUNTIMES[version.runtime].family != "provided":
+    family = RUNTIMES[version.runtime].family
+    if family == "nodejs":
+        major = version.runtime.removeprefix("nodejs").split(".")[0]
+        env.setdefault("NODE_PATH", f"{OPT}/nodejs/node{major}/node_modules:{OPT}/nodejs/node_modules:{RUNTIME}/node_modules")
+    if family != "provided":
         # Custom runtimes do not have it.
         env["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"
     return env
 
 
-def spec(id: str, version: Version, argv: tuple[str, ...], env: dict[str, str], *, task: str, opt: str, temporary: str) -> Spec:
-    """The sandbox of one execution environment."""
+def spec(
+    id: str, version: Version, argv: tuple[str, ...], env: dict[str, str], *, task: str, opt: str, temporary: str, classes: str = ""
+) -> Spec:
+    """The sandbox of one execution environment. `classes` is the directory of the compiled Java runtime, where it needs one."""
     runtime = RUNTIMES[version.runtime]
     mounts = [Mount(task, TASK), Mount(temporary, "/tmp", writable=True)]
     if opt:
         mounts.append(Mount(opt, OPT))
-    if runtime.family == "python":
-        python = interpreters.python(runtime.name.removeprefix("python"))
+    interpreter = interpreters.find(runtime)
+    if interpreter is not None:
         mounts.append(Mount(str(BOOTSTRAPS), f"{RUNTIME}/bootstraps"))
+        mounts += [Mount(path, path) for path in interpreter.shown]
+        if interpreter.prefix:
+            mounts.append(Mount(interpreter.prefix, interpreters.LANG))
+    if runtime.family == "python":
         mounts += [Mount(path, f"{RUNTIME}/{name}") for name, path in interpreters.sdk()]
-        if python is not None and python.prefix:
-            mounts.append(Mount(python.prefix, interpreters.LANG))
+    if classes:
+        mounts.append(Mount(classes, JAVA_CLASSES))
     return Spec(
         id=id,
         argv=argv,

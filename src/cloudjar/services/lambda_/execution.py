@@ -78,7 +78,7 @@ class ExecutionEnvironment:
         self._deadline = 0.0
         self._was_handed = False
         """The runtime has the invocation and has not answered it."""
-        self._carriage = version.runtime.startswith("python")
+        self._carriage = version.runtime.startswith(("python", "nodejs"))
 
     # Life
 
@@ -263,7 +263,7 @@ class ExecutionEnvironment:
     def _line(self, _: str, line: Line) -> None:
         text = line.text.decode("utf-8", "replace")
         if self._carriage:
-            # The Python runtime keeps a record of several lines together so.
+            # The Python and Node.js runtimes keep a record of several lines together so.
             text = text.rstrip("\r").replace("\r", "\n")
         self._seen += 1
         self.write(text + "\n")

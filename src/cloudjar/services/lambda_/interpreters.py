@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from cloudjar.compute.spawn import ask
 from cloudjar.services.lambda_.runtimes import Runtime
 
 LANG = "/var/lang"
@@ -19,32 +20,66 @@ LANG = "/var/lang"
 
 # What the AWS SDK for Python is made of.
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
+_INSTALL = {
+    "nodejs": "Install it (`apt-get install nodejs`, `nvm install {0}` or https://nodejs.org/), then try again",
+    "java": "Install it (`apt-get install openjdk-{0}-jdk-headless` or https://adoptium.net/), then try again",
+}
 
 
 class Interpreter(Struct, frozen=True):
-    """A Python of this machine."""
+    """An interpreter of this machine."""
 
     program: str
     """Its path inside the sandbox."""
     prefix: str
     """The directory to show at LANG; "" for the system's own."""
+    version: str = ""
+    """What it really is, where that is not what the runtime's name says: "Node.js 20"."""
+    shown: tuple[str, ...] = ()
+    """Further directories of the machine that it reads, at their own names."""
+    compiler: str = ""
+    """On the machine, where the runtime's own part must be compiled first."""
 
 
 def missing(runtime: Runtime) -> str:
     """Why this machine cannot run the runtime, and what to install; "" where it can."""
-    if runtime.family == "provided":
+    family = runtime.family
+    wanted = _wanted(runtime)
+    if family in ("provided", "go"):
         return ""
-    if runtime.family == "python":
-        version = runtime.name.removeprefix("python")
-        if _older(version, (3, 8)):
+    if family == "python":
+        if _older(wanted, (3, 8)):
             return f"the runtime {runtime.name}: Python older than 3.8 is not supported"
-        if python(version) is None:
+        if python(wanted) is None:
             return (
-                f"the runtime {runtime.name}: no Python {version} on this machine. Install it (`apt-get install python{version}`, "
-                f"`pyenv install {version}` or `uv python install {version}`), then try again"
+                f"the runtime {runtime.name}: no Python {wanted} on this machine. Install it (`apt-get install python{wanted}`, "
+                f"`pyenv install {wanted}` or `uv python install {wanted}`), then try again"
             )
         return ""
-    return f"the runtime {runtime.name}: only provided, provided.al2, provided.al2023 and Python run here so far"
+    if family in _INSTALL:
+        if find(runtime) is not None:
+            return ""
+        what = "Node.js" if family == "nodejs" else "JDK (with javac)"
+        return f"the runtime {runtime.name}: no {what} {wanted} or later on this machine. {_INSTALL[family].format(wanted)}"
+    return f"the runtime {runtime.name}: only provided, Go, Python, Node.js and Java run here so far"
+
+
+def find(runtime: Runtime) -> Interpreter | None:
+    """The interpreter that a runtime's functions run on; None if there is none, or none is needed. Found anew until found.
+
+    Python is the very version. Of Node.js and Java it is the oldest here that is not older than the runtime asks for.
+    """
+    if runtime.family == "python":
+        return python(_wanted(runtime))
+    if runtime.family not in _INSTALL:
+        return None
+    look = _nodes if runtime.family == "nodejs" else _jdks
+    wanted = int(_wanted(runtime))
+    for major, interpreter in look():
+        if major >= wanted:
+            return interpreter
+    look.cache_clear()
+    return None
 
 
 def python(version: str) -> Interpreter | None:
@@ -53,6 +88,12 @@ def python(version: str) -> Interpreter | None:
     if found is None:
         _python.cache_clear()
     return found
+
+
+def _wanted(runtime: Runtime) -> str:
+    """The version in a runtime's name: "3.12" of python3.12, "20" of nodejs20.x, "8" of java8.al2."""
+    text = runtime.name.removeprefix(runtime.family).removeprefix("core")
+    return text if runtime.family == "python" else (re.match(r"\d*", text) or [""])[0] or "0"
 
 
 @lru_cache(maxsize=32)
@@ -78,8 +119,87 @@ def _prefixes(version: str) -> list[Path]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _nodes() -> tuple[tuple[int, Interpreter], ...]:
+    """Every Node.js of this machine, by its major version, oldest first: the system's, PATH's, nvm's, fnm's."""
+    home = Path.home()
+    programs = [Path("/usr/bin/node"), Path("/usr/local/bin/node")]
+    on_path = shutil.which("node")
+    programs += [Path(on_path)] if on_path else []
+    for pattern in (".nvm/versions/node/v*/bin/node", ".local/share/fnm/node-versions/v*/installation/bin/node"):
+        programs += sorted(home.glob(pattern), key=_patch, reverse=True)
+    found: dict[int, Interpreter] = {}
+    for program in programs:
+        major = _node_major(program) if os.access(program, os.X_OK) else 0
+        if major and major not in found:
+            found[major] = _shown(program.resolve(), f"Node.js {major}")
+    return tuple(sorted(found.items()))
+
+
+def _node_major(program: Path) -> int:
+    header = program.resolve().parent.parent / "include/node/node_version.h"
+    if header.exists():
+        match = re.search(r"#define NODE_MAJOR_VERSION (\d+)", header.read_text())
+    else:
+        try:
+            _, told, _ = ask([str(program), "--version"], 10.0)
+        except OSError:
+            return 0
+        match = re.match(r"v(\d+)\.", told)
+    return int(match[1]) if match else 0
+
+
+@lru_cache(maxsize=1)
+def _jdks() -> tuple[tuple[int, Interpreter], ...]:
+    """Every JDK of this machine with a compiler, by its version, oldest first: the system's, PATH's, SDKMAN's."""
+    homes = sorted(Path("/usr/lib/jvm").glob("*")) + sorted(Path.home().glob(".sdkman/candidates/java/*"))
+    on_path = shutil.which("javac")
+    homes += [Path(on_path).resolve().parent.parent] if on_path else []
+    # Debian keeps the configuration of its JDKs in /etc.
+    shown = tuple(str(path) for path in sorted(Path("/etc").glob("java-*-openjdk")))
+    found: dict[int, Interpreter] = {}
+    for home in homes:
+        release = home / "release"
+        if not (os.access(home / "bin/java", os.X_OK) and os.access(home / "bin/javac", os.X_OK) and release.exists()):
+            continue
+        match = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', release.read_text(), re.MULTILINE)
+        if match and int(match[1]) not in found:
+            compiler = str(home.resolve() / "bin/javac")
+            found[int(match[1])] = _shown(home.resolve() / "bin/java", f"Java {match[1]}", shown, compiler)
+    return tuple(sorted(found.items()))
+
+
+def _shown(program: Path, version: str, shown: tuple[str, ...] = (), compiler: str = "") -> Interpreter:
+    """A program at its own name where every sandbox has it, else below LANG."""
+    if program.is_relative_to("/usr"):
+        return Interpreter(str(program), "", version, shown, compiler)
+    return Interpreter(f"{LANG}/bin/{program.name}", str(program.parent.parent), version, shown, compiler)
+
+
+def compile_java(compiler: str, sources: Path, target: Path) -> None:
+    """Compiles the Java files of a directory to classes in `target`, whole or not at all. Raises OSError with the compiler's words."""
+    if target.exists():
+        return
+    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    fresh.mkdir(parents=True, exist_ok=True)
+    sheets = sorted(str(path) for path in sources.glob("*.java"))
+    try:
+        code, _, complaints = ask([compiler, "-J-XX:TieredStopAtLevel=1", "-proc:none", "-nowarn", "-d", str(fresh), *sheets])
+        if code:
+            raise OSError(f"the Java runtime could not be compiled: {complaints.strip()}")
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    try:
+        fresh.rename(target)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not target.exists():
+            raise
+
+
 def _patch(path: Path) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", path.name))
+    return tuple(int(part) for part in re.findall(r"\d+", str(path)))
 
 
 def _older(version: str, than: tuple[int, int]) -> bool:

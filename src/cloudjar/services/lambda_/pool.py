@@ -12,7 +12,7 @@ from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import Principal
-from cloudjar.services.lambda_ import environment, errors
+from cloudjar.services.lambda_ import environment, errors, interpreters
 from cloudjar.services.lambda_.concurrency import ACCOUNT_LIMIT
 from cloudjar.services.lambda_.deploy import Deployments
 from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint, entrypoint
@@ -31,6 +31,7 @@ from cloudjar.services.lambda_.invocation import (
 from cloudjar.services.lambda_.layers import layer_code
 from cloudjar.services.lambda_.logs import ship
 from cloudjar.services.lambda_.runtime_api import plane
+from cloudjar.services.lambda_.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
@@ -261,7 +262,9 @@ class Pool:
         with ctx.transaction():
             layers = [layer_code(ctx, arn) for arn in version.layers]
         task, opt = await deployments.task(version.code), await deployments.opt(layers)
-        env.write(f"INIT_START Runtime Version: {version.runtime}\n", in_tail=False)
+        interpreter = interpreters.find(RUNTIMES[version.runtime])
+        really = f" ({interpreter.version} of this machine)" if interpreter and interpreter.version else ""
+        env.write(f"INIT_START Runtime Version: {version.runtime}{really}\n", in_tail=False)
         try:
             argv = entrypoint(version, task, opt)
         except InvalidEntrypoint as problem:
@@ -278,8 +281,11 @@ class Pool:
         )
         try:
             async with self._starts:
-                await env.start(environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary))
-        except ComputeError as problem:
+                classes = await deployments.java_classes(interpreter)
+                await env.start(
+                    environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary, classes=classes)
+                )
+        except (ComputeError, OSError) as problem:
             raise errors.service_failed(f"The sandbox could not be started: {problem}") from None
         return await env.initialise(request_id, seconds)
 
