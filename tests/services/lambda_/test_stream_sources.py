@@ -25,7 +25,7 @@ class Table:
         self.client = functions.client
         self.dynamodb = world.client("dynamodb")
         answer = self.dynamodb.create_table(
-            TableName="t",
+            TableName="table",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
@@ -42,7 +42,7 @@ class Table:
 
     def put(self, *ids: str) -> None:
         for each in ids:
-            self.dynamodb.put_item(TableName="t", Item={"id": {"S": each}, "raw": {"B": b"\x00\xff"}})
+            self.dynamodb.put_item(TableName="table", Item={"id": {"S": each}, "raw": {"B": b"\x00\xff"}})
 
 
 @pytest.fixture
