@@ -28,11 +28,6 @@ def test_a_new_bucket_is_as_aws_makes_it(s3, bucket):
     assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket=bucket)
 
 
-def test_settings_without_an_effect_are_refused_not_stored(s3, bucket, aws_error):
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
-    with aws_error("NotImplemented"):
-        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
-
 
 def test_ownership_controls_are_put_and_removed(s3, bucket, aws_error):
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})

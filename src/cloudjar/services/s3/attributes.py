@@ -9,6 +9,7 @@ from cloudjar.kernel.marks import operation
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import find_bucket, object_arn
 from cloudjar.services.s3.checksums import ALGORITHMS, COMPOSITE, checksum_to_wire
+from cloudjar.services.s3.encryption import CUSTOMER, open_key
 from cloudjar.services.s3.metadata import refuse
 from cloudjar.services.s3.objects import Stored, find_object, shown_version
 
@@ -23,6 +24,8 @@ def get_object_attributes(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if not wanted or not wanted <= NAMES:
         raise errors.invalid_argument("Invalid attribute name specified.", "x-amz-object-attributes", ", ".join(req["ObjectAttributes"]))
     stored = find_object(ctx, bucket, req["Key"], req.get("VersionId"))
+    if stored.encryption is None or stored.encryption.algorithm == CUSTOMER:
+        open_key(ctx, bucket, stored.encryption, req)
     answer: dict[str, Any] = {"LastModified": stored.modified}
     version_id = shown_version(bucket, stored)
     if version_id is not None:

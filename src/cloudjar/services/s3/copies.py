@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,12 +14,14 @@ from cloudjar.kernel.marks import operation
 from cloudjar.services.s3 import errors, names
 from cloudjar.services.s3.buckets import Bucket, check_owner, find_bucket, object_arn
 from cloudjar.services.s3.checksums import DEFAULT, check_algorithm, checksum_to_wire, encode
+from cloudjar.services.s3.ciphers import Seal
 from cloudjar.services.s3.conditions import check_form, check_source, check_write
+from cloudjar.services.s3.encryption import begin, open_key, to_wire
 from cloudjar.services.s3.events import notify
-from cloudjar.services.s3.extents import cut, hash_extents
-from cloudjar.services.s3.metadata import ARCHIVED, SSE, read_metadata, refuse
+from cloudjar.services.s3.extents import cut, hash_extents, reseal
+from cloudjar.services.s3.metadata import ARCHIVED, read_metadata, refuse
 from cloudjar.services.s3.multipart import Part, find_upload
-from cloudjar.services.s3.objects import Checksum, Object, Stored, find_object, shown_version, store
+from cloudjar.services.s3.objects import Checksum, Extent, Object, Stored, find_object, shown_version, store
 from cloudjar.services.s3.parts import check_part_number
 from cloudjar.services.s3.payload import LARGEST_PUT
 
@@ -33,6 +36,8 @@ class Source:
     stored: Stored
     versioned: bool
     """Whether the request named one version."""
+    key: bytes | None
+    """The data key of what is encrypted."""
 
 
 def read_source(text: str) -> tuple[str, str, str | None]:
@@ -66,7 +71,7 @@ def find_source(ctx: Context, req: dict[str, Any]) -> Source:
     check_source(req, stored)
     if stored.storage_class in ARCHIVED:
         raise errors.archived(stored.storage_class)
-    return Source(found, stored, version_id is not None)
+    return Source(found, stored, version_id is not None, open_key(ctx, found, stored.encryption, req, "CopySource"))
 
 
 @operation(on=object_arn)
@@ -81,8 +86,14 @@ async def copy_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         fields = _fields(req, bucket, source)
         if stored.size > LARGEST_PUT:
             raise errors.copy_source_too_large(LARGEST_PUT)
+        encryption, seal = begin(ctx, bucket, req["Key"], req)
     algorithm = check_algorithm(req["ChecksumAlgorithm"]) if "ChecksumAlgorithm" in req else None
-    etag, checksum = await _digests(ctx, stored, algorithm)
+    etag, checksum = await _digests(ctx, source, algorithm)
+    extents = stored.extents
+    if source.key is not None or seal is not None:
+        extents = await ctx.offload(reseal, ctx.blobs, extents, source.key, seal)
+        if seal is not None:
+            etag = sealed_etag(etag, extents)
     with ctx.transaction():
         bucket = find_bucket(ctx, req)
         check_write(req, ctx.get(Object, bucket.name, req["Key"]), req["Key"])
@@ -95,7 +106,8 @@ async def copy_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 modified=ctx.now,
                 etag=etag,
                 size=stored.size,
-                extents=stored.extents,
+                extents=extents,
+                encryption=encryption,
                 checksum=checksum,
                 account=ctx.account,
                 **fields,
@@ -104,7 +116,7 @@ async def copy_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         notify(ctx, bucket, "ObjectCreated:Copy", copy)
     answer: dict[str, Any] = {
         "CopyObjectResult": {"LastModified": copy.modified, "ETag": f'"{etag}"', **checksum_to_wire(checksum)},
-        **SSE,
+        **to_wire(encryption),
     }
     version_id = shown_version(bucket, copy)
     if version_id is not None:
@@ -146,13 +158,18 @@ def _fields(req: dict[str, Any], bucket: Bucket, source: Source) -> dict[str, An
     return fields
 
 
-async def _digests(ctx: Context, stored: Stored, algorithm: str | None) -> tuple[str, Checksum | None]:
+def sealed_etag(etag: str, extents: tuple[Extent, ...]) -> str:
+    """An entity tag that is not the MD5 of the plain bytes."""
+    return md5(etag.encode() + b"".join(extent.nonce for extent in extents), usedforsecurity=False).hexdigest()
+
+
+async def _digests(ctx: Context, source: Source, algorithm: str | None) -> tuple[str, Checksum | None]:
     """The copy's entity tag and checksum. Those of a plain object are its own; a multipart object's copy is a plain object."""
-    kept = stored.checksum
+    stored, kept = source.stored, source.stored.checksum
     wanted = algorithm or (kept.algorithm if kept else DEFAULT)
-    if not stored.parts and kept is not None and kept.algorithm == wanted:
+    if not stored.parts and source.key is None and kept is not None and kept.algorithm == wanted:
         return stored.etag, kept
-    digests = await ctx.offload(hash_extents, ctx.blobs, stored.extents, ("MD5", wanted))
+    digests = await ctx.offload(hash_extents, ctx.blobs, stored.extents, ("MD5", wanted), source.key)
     return digests["MD5"].hex(), Checksum(wanted, encode(digests[wanted]))
 
 
@@ -160,9 +177,10 @@ async def _digests(ctx: Context, stored: Stored, algorithm: str | None) -> tuple
 async def upload_part_copy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     check_part_number(req["PartNumber"])
     with ctx.transaction():
-        find_bucket(ctx, req)
+        bucket = find_bucket(ctx, req)
         refuse(req, "UploadPartCopy")
         upload = find_upload(ctx, req)
+        key = open_key(ctx, bucket, upload.encryption, req)
         source = find_source(ctx, req)
     stored = source.stored
     start, length = _source_range(req.get("CopySourceRange"), stored)
@@ -170,13 +188,17 @@ async def upload_part_copy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.copy_source_too_large(LARGEST_PUT)
     extents = cut(stored.extents, start, length)
     algorithm = upload.algorithm or DEFAULT
-    digests = await ctx.offload(hash_extents, ctx.blobs, extents, ("MD5", algorithm))
+    digests = await ctx.offload(hash_extents, ctx.blobs, extents, ("MD5", algorithm), source.key)
     etag, checksum = digests["MD5"].hex(), Checksum(algorithm, encode(digests[algorithm]))
+    if source.key is not None or key is not None:
+        extents = await ctx.offload(reseal, ctx.blobs, extents, source.key, Seal(key) if key is not None else None)
+        if key is not None:
+            etag = sealed_etag(etag, extents)
     with ctx.transaction():
         find_upload(ctx, req)
         now = ctx.now
         ctx.put(Part(upload.upload_id, req["PartNumber"], now, etag, length, extents, algorithm, checksum.value))
-    answer: dict[str, Any] = {"CopyPartResult": {"LastModified": now, "ETag": f'"{etag}"'}, **SSE}
+    answer: dict[str, Any] = {"CopyPartResult": {"LastModified": now, "ETag": f'"{etag}"'}, **to_wire(upload.encryption)}
     if upload.algorithm:
         answer["CopyPartResult"] |= checksum_to_wire(checksum, with_type=False)
     source_version = shown_version(source.bucket, stored)

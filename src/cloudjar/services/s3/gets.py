@@ -10,8 +10,9 @@ from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import Bucket, find_bucket, object_arn
 from cloudjar.services.s3.checksums import checksum_to_wire
 from cloudjar.services.s3.conditions import check_read
+from cloudjar.services.s3.encryption import CUSTOMER, open_key, to_wire
 from cloudjar.services.s3.extents import cut, open_body, read_range
-from cloudjar.services.s3.metadata import ARCHIVED, SSE, refuse
+from cloudjar.services.s3.metadata import ARCHIVED, refuse
 from cloudjar.services.s3.objects import Checksum, Stored, find_object, last_modified_header, shown_version
 
 _OVERRIDES = {
@@ -29,15 +30,18 @@ def get_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket, stored = _find(ctx, req, "GetObject")
     if stored.storage_class in ARCHIVED:
         raise errors.archived(stored.storage_class)
+    key = open_key(ctx, bucket, stored.encryption, req)
     answer, start, length = _answer(ctx, req, bucket, stored)
     extents = stored.extents if length == stored.size else cut(stored.extents, start, length)
-    answer["Body"] = open_body(ctx.blobs, extents)
+    answer["Body"] = open_body(ctx.blobs, extents, key)
     return answer
 
 
 @operation(on=object_arn)
 def head_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket, stored = _find(ctx, req, "HeadObject")
+    if stored.encryption is None or stored.encryption.algorithm == CUSTOMER:
+        open_key(ctx, bucket, stored.encryption, req)
     return _answer(ctx, req, bucket, stored)[0]
 
 
@@ -64,7 +68,7 @@ def _answer(ctx: Context, req: dict[str, Any], bucket: Bucket, stored: Stored) -
         "LastModified": stored.modified,
         "ETag": f'"{stored.etag}"',
         "Metadata": stored.metadata,
-        **SSE,
+        **to_wire(stored.encryption),
     }
     if version_id is not None:
         answer["VersionId"] = version_id

@@ -28,14 +28,7 @@ STORAGE_CLASSES = frozenset(
 ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
 """Storage classes whose objects are read only after a restore."""
 
-SSE = {"ServerSideEncryption": "AES256"}
-"""What every answer says: S3 encrypts all objects with its own keys, whether asked to or not."""
-
 _REFUSED = {
-    "SSECustomerAlgorithm": "customer-provided encryption keys",
-    "SSECustomerKey": "customer-provided encryption keys",
-    "CopySourceSSECustomerAlgorithm": "customer-provided encryption keys",
-    "SSEKMSKeyId": "KMS encryption",
     "ObjectLockMode": "object lock",
     "ObjectLockRetainUntilDate": "object lock",
     "ObjectLockLegalHoldStatus": "object lock",
@@ -52,12 +45,6 @@ def refuse(req: dict[str, Any], operation: str) -> None:
     """NotImplemented for what a request asks for and cloudjar does not do."""
     if not _REFUSED.keys().isdisjoint(req):
         raise not_implemented("s3", operation, next(words for name, words in _REFUSED.items() if name in req))
-    encryption = req.get("ServerSideEncryption")
-    if encryption is not None and encryption != "AES256":
-        if encryption not in ("aws:kms", "aws:kms:dsse", "aws:fsx"):
-            words = "The encryption method specified is not supported"
-            raise errors.invalid_argument(words, "x-amz-server-side-encryption", encryption)
-        raise not_implemented("s3", operation, "KMS encryption")
 
 
 def read_metadata(req: dict[str, Any], bucket: Bucket, operation: str) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from cloudjar.kernel.records import Record, record
 from cloudjar.services.s3 import errors, names
 from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, object_arn, owner
 from cloudjar.services.s3.checksums import ALGORITHMS, COMPOSITE, FULL_OBJECT, check_algorithm
+from cloudjar.services.s3.encryption import begin, to_wire
 from cloudjar.services.s3.listing import encoder, read_limit, walk
-from cloudjar.services.s3.metadata import SSE, read_metadata
-from cloudjar.services.s3.objects import Extent, blob_ids
+from cloudjar.services.s3.metadata import read_metadata
+from cloudjar.services.s3.objects import Encryption, Extent, blob_ids
 
 _FULL_ONLY = frozenset(("CRC64NVME",))
 _COMPOSITE_ONLY = frozenset(("SHA1", "SHA256", "SHA512", "MD5"))
@@ -33,6 +34,7 @@ class Upload(Record):
     fields: dict[str, Any]
     algorithm: str = ""
     checksum_type: str = ""
+    encryption: Encryption | None = None
 
 
 @record("s3.part", key=("upload_id", "number"), scope="world", blobs=blob_ids)
@@ -77,8 +79,9 @@ def create_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
     fields = read_metadata(req, bucket, "CreateMultipartUpload")
     algorithm, checksum_type = _checksum(req)
     upload_id = ctx.ids.text(ALNUM + "._", 128)
-    ctx.put(Upload(bucket.name, req["Key"], ctx.now, upload_id, ctx.account, fields, algorithm, checksum_type))
-    answer = {"Bucket": bucket.name, "Key": req["Key"], "UploadId": upload_id, **SSE}
+    encryption, _ = begin(ctx, bucket, req["Key"], req)
+    ctx.put(Upload(bucket.name, req["Key"], ctx.now, upload_id, ctx.account, fields, algorithm, checksum_type, encryption))
+    answer = {"Bucket": bucket.name, "Key": req["Key"], "UploadId": upload_id, **to_wire(encryption)}
     if algorithm:
         answer |= {"ChecksumAlgorithm": algorithm, "ChecksumType": checksum_type}
     return answer

@@ -29,6 +29,22 @@ class Extent(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, g
     blob: Blob
     start: int
     length: int
+    nonce: bytes = b""
+    """Where the blob is encrypted: the counter that it begins with."""
+
+
+class Encryption(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
+    """How an object is encrypted, where not with S3's own keys."""
+
+    algorithm: str
+    """ "aws:kms", "aws:kms:dsse", or "customer"."""
+    key_arn: str = ""
+    wrapped: bytes = b""
+    """The data key as KMS wrapped it; of a customer's key, a salted digest."""
+    context: dict[str, str] = {}
+    bucket_key: bool = False
+    customer_md5: str = ""
+    salt: bytes = b""
 
 
 class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,6 +91,19 @@ class Stored(Record, kw_only=True):
     account: str = ""
     """The account that stored it."""
     is_delete_marker: bool = False
+    encryption: Encryption | None = None
+    lock_mode: str = ""
+    """ "GOVERNANCE" or "COMPLIANCE", until `lock_until`."""
+    lock_until: datetime | None = None
+    legal_hold: str = ""
+    """ "ON", "OFF", or "" for never set."""
+    grants: tuple[tuple[str, str, str], ...] = ()
+    """(type, id or URI, permission) of its access control list; () for the owner's full control alone."""
+    replication: str = ""
+    """ "PENDING", "COMPLETED", "FAILED" or "REPLICA"."""
+    restoring: bool = False
+    restored_until: datetime | None = None
+    """Until when an archived object's copy can be read."""
 
 
 @record("s3.object", key=("bucket", "key"), scope="world", blobs=blob_ids)

@@ -11,10 +11,12 @@ from cloudjar.kernel.marks import operation
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import find_bucket, object_arn
 from cloudjar.services.s3.checksums import ALGORITHMS, COMPOSITE, DEFAULT, FULL_OBJECT, checksum_to_wire, encode, new_hash, read_claim
+from cloudjar.services.s3.ciphers import Seal
 from cloudjar.services.s3.conditions import check_form, check_write
 from cloudjar.services.s3.crcs import combine
+from cloudjar.services.s3.encryption import open_key, to_wire
 from cloudjar.services.s3.events import notify
-from cloudjar.services.s3.metadata import SSE, refuse
+from cloudjar.services.s3.metadata import refuse
 from cloudjar.services.s3.multipart import Part, Upload, drop_upload, find_upload
 from cloudjar.services.s3.objects import Checksum, Object, PartInfo, shown_version, store
 from cloudjar.services.s3.payload import receive
@@ -36,12 +38,13 @@ async def upload_part(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     check_part_number(req["PartNumber"])
     claim = read_claim(req, ctx.call_info.headers)
     with ctx.transaction():
-        find_bucket(ctx, req)
+        bucket = find_bucket(ctx, req)
         refuse(req, "UploadPart")
         upload = find_upload(ctx, req)
+        key = open_key(ctx, bucket, upload.encryption, req)
     if upload.algorithm and claim.algorithm != upload.algorithm and (claim.algorithm or upload.checksum_type == COMPOSITE):
         raise errors.checksum_mismatch(upload.algorithm, claim.algorithm)
-    received = await receive(ctx, req, keep=upload.algorithm or DEFAULT)
+    received = await receive(ctx, req, keep=upload.algorithm or DEFAULT, seal=Seal(key) if key is not None else None)
     checksum = received.checksum
     with ctx.transaction():
         find_upload(ctx, req)
@@ -57,7 +60,7 @@ async def upload_part(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 checksum.value if checksum else "",
             )
         )
-    answer: dict[str, Any] = {"ETag": f'"{received.md5}"', **SSE}
+    answer: dict[str, Any] = {"ETag": f'"{received.md5}"', **to_wire(upload.encryption)}
     if claim.algorithm or upload.algorithm:
         answer |= checksum_to_wire(received.claimed or checksum, with_type=False)
     return answer
@@ -90,6 +93,7 @@ def complete_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[str, An
             checksum=checksum,
             parts=tuple(PartInfo(part.number, part.size, part.checksum if checksum else "") for part in parts),
             account=upload.account,
+            encryption=upload.encryption,
             **upload.fields,
         ),
     )
@@ -100,7 +104,7 @@ def complete_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[str, An
         "Bucket": bucket.name,
         "Key": upload.key,
         "ETag": f'"{stored.etag}"',
-        **SSE,
+        **({} if upload.encryption is not None and upload.encryption.customer_md5 else to_wire(upload.encryption)),
         **checksum_to_wire(checksum),
     }
     version_id = shown_version(bucket, stored)

@@ -13,6 +13,7 @@ from cloudjar.kernel.blobs import Blob, BlobWriter
 from cloudjar.kernel.context import Context
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.checksums import DEFAULT, Claim, Hash, encode, new_hash, read_claim
+from cloudjar.services.s3.ciphers import Seal
 from cloudjar.services.s3.objects import Checksum, Extent
 from cloudjar.wire.http import Body, BodyTruncated, BufferedBody
 
@@ -33,13 +34,14 @@ class Received:
     """The one to keep."""
     claimed: Checksum | None
     """The one that the client sent, which was right."""
+    nonce: bytes = b""
 
     @property
     def extents(self) -> tuple[Extent, ...]:
-        return (Extent(self.blob, 0, self.blob.size),) if self.blob.size else ()
+        return (Extent(self.blob, 0, self.blob.size, self.nonce),) if self.blob.size else ()
 
 
-async def receive(ctx: Context, req: dict[str, Any], keep: str | None = None) -> Received:
+async def receive(ctx: Context, req: dict[str, Any], keep: str | None = None, seal: Seal | None = None) -> Received:
     """Reads `req["Body"]` to its end and checks it against its checksums.
 
     `keep` is the algorithm of the checksum to keep; by default the client's, or S3's own when it sent none.
@@ -72,15 +74,20 @@ async def receive(ctx: Context, req: dict[str, Any], keep: str | None = None) ->
     if content_sha256 and "SHA256" not in hashes:
         hashes["SHA256"] = sha256()
     writer = ctx.blobs.writer()
+    nonce, cipher = seal.start() if seal is not None else (b"", None)
     try:
-        size = await _pump(ctx, source, writer, hashes)
+        size = await _pump(ctx, source, writer, hashes, cipher)
         if length is not None and size != length:
             raise errors.incomplete_body()
         claimed = _verify(req, claim, hashes, trailers)
         if content_sha256 and hashes["SHA256"].digest().hex() != signed_sha256:
             raise errors.bad_sha256(signed_sha256, hashes["SHA256"].digest().hex())
         checksum = Checksum(kept, encode(hashes[kept].digest())) if kept else None
-        return Received(writer.finish(), hashes["MD5"].digest().hex(), checksum, claimed)
+        digest = hashes["MD5"].digest()
+        if seal is not None:
+            # The entity tag of what is encrypted with KMS or by the customer is not the MD5 of the plain bytes.
+            digest = md5(digest + nonce, usedforsecurity=False).digest()
+        return Received(writer.finish(), digest.hex(), checksum, claimed, nonce)
     except BodyTruncated:
         writer.abort()
         raise errors.incomplete_body() from None
@@ -96,7 +103,7 @@ def as_body(value: Any) -> Body:
     return BufferedBody(value) if isinstance(value, bytes) else value
 
 
-async def _pump(ctx: Context, source: AsyncIterator[bytes], writer: BlobWriter, hashes: dict[str, Hash]) -> int:
+async def _pump(ctx: Context, source: AsyncIterator[bytes], writer: BlobWriter, hashes: dict[str, Hash], cipher: Any) -> int:
     """Moves all bytes into the blob and the hashes. Small bodies in place; large ones batch by batch on another thread."""
     batch: list[bytes] = []
     size = waiting = 0
@@ -111,21 +118,21 @@ async def _pump(ctx: Context, source: AsyncIterator[bytes], writer: BlobWriter, 
                     raise errors.too_large(size, LARGEST_PUT)
                 if working is not None:
                     await working
-                working = asyncio.ensure_future(ctx.offload(_take, batch, writer, hashes))
+                working = asyncio.ensure_future(ctx.offload(_take, batch, writer, hashes, cipher))
                 batch, waiting = [], 0
     finally:
         # The thread must be done with the blob before anybody finishes it or throws it away.
         if working is not None:
             await working
-    _take(batch, writer, hashes)
+    _take(batch, writer, hashes, cipher)
     return size
 
 
-def _take(batch: list[bytes], writer: BlobWriter, hashes: dict[str, Hash]) -> None:
+def _take(batch: list[bytes], writer: BlobWriter, hashes: dict[str, Hash], cipher: Any) -> None:
     for chunk in batch:
         for item in hashes.values():
             item.update(chunk)
-        writer.write(chunk)
+        writer.write(chunk if cipher is None else cipher.update(chunk))
 
 
 def _verify(req: dict[str, Any], claim: Claim, hashes: dict[str, Hash], trailers: dict[str, str]) -> Checksum | None:

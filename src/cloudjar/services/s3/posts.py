@@ -11,7 +11,6 @@ from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import Bucket
 from cloudjar.services.s3.checksums import ALGORITHMS
 from cloudjar.services.s3.forms import Form, FormFile
-from cloudjar.services.s3.metadata import SSE
 from cloudjar.services.s3.post_policy import check_policy
 
 _FIELDS = {
@@ -25,6 +24,9 @@ _FIELDS = {
     "x-amz-server-side-encryption": "ServerSideEncryption",
     "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
     "x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
+    "x-amz-server-side-encryption-customer-key": "SSECustomerKey",
+    "x-amz-server-side-encryption-customer-key-md5": "SSECustomerKeyMD5",
+    "x-amz-server-side-encryption-context": "SSEKMSEncryptionContext",
     **{f"x-amz-checksum-{name.lower()}": member for name, member in ALGORITHMS.items()},
 }
 """Form field -> PutObject's member."""
@@ -91,7 +93,8 @@ def _tagging(document: str) -> str:
 def _answer(ctx: Context, fields: dict[str, str], put: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
     bucket, key, etag = put["Bucket"], put["Key"], stored["ETag"]
     location = f"{ctx.call_info.url}/{bucket}/{quote(key)}"
-    answer: dict[str, Any] = {"ETag": etag, "Location": location, **SSE}
+    answer: dict[str, Any] = {"ETag": etag, "Location": location}
+    answer |= {name: stored[name] for name in ("ServerSideEncryption",) if name in stored}
     if "VersionId" in stored:
         answer["VersionId"] = stored["VersionId"]
     redirect = fields.get("success_action_redirect") or fields.get("redirect", "")

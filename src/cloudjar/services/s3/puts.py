@@ -10,9 +10,10 @@ from cloudjar.services.s3 import names
 from cloudjar.services.s3.buckets import find_bucket, object_arn
 from cloudjar.services.s3.checksums import checksum_to_wire
 from cloudjar.services.s3.conditions import check_form, check_write
+from cloudjar.services.s3.encryption import begin, to_wire
 from cloudjar.services.s3.events import notify
 from cloudjar.services.s3.forms import FormFile
-from cloudjar.services.s3.metadata import SSE, read_metadata
+from cloudjar.services.s3.metadata import read_metadata
 from cloudjar.services.s3.objects import Object, shown_version, store
 from cloudjar.services.s3.payload import receive
 
@@ -29,7 +30,8 @@ async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if conditional:
             check_form(req, "PutObject")
             check_write(req, ctx.get(Object, bucket.name, key), key)
-    received = await receive(ctx, req)
+        encryption, seal = begin(ctx, bucket, key, req)
+    received = await receive(ctx, req, seal=seal)
     with ctx.transaction():
         # The bucket may have gone, or the object changed, while the body came in.
         bucket = find_bucket(ctx, req)
@@ -47,11 +49,12 @@ async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 extents=received.extents,
                 checksum=received.checksum,
                 account=ctx.account,
+                encryption=encryption,
                 **fields,
             ),
         )
         notify(ctx, bucket, "ObjectCreated:Post" if isinstance(req.get("Body"), FormFile) else "ObjectCreated:Put", stored)
-    answer: dict[str, Any] = {"ETag": f'"{stored.etag}"', **SSE, **checksum_to_wire(stored.checksum)}
+    answer: dict[str, Any] = {"ETag": f'"{stored.etag}"', **to_wire(encryption), **checksum_to_wire(stored.checksum)}
     version_id = shown_version(bucket, stored)
     if version_id is not None:
         answer["VersionId"] = version_id

@@ -23,32 +23,6 @@ def _absent(bucket: Bucket, code: str, message: str) -> AwsError:
     return AwsError(code, message, status=404, members={"BucketName": bucket.name})
 
 
-# Encryption: everything is encrypted with S3's own keys.
-
-
-@operation(on=bucket_arn)
-def get_bucket_encryption(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    find_bucket(ctx, req)
-    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
-    return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
-
-
-@operation(on=bucket_arn)
-def put_bucket_encryption(ctx: Context, req: dict[str, Any]) -> None:
-    find_bucket(ctx, req)
-    rules = req["ServerSideEncryptionConfiguration"]["Rules"]
-    if len(rules) != 1:
-        raise errors.malformed_xml()
-    wanted = rules[0].get("ApplyServerSideEncryptionByDefault", {"SSEAlgorithm": "AES256"})
-    if wanted != {"SSEAlgorithm": "AES256"} or rules[0].get("BucketKeyEnabled") or rules[0].get("BlockedEncryptionTypes"):
-        raise not_implemented("s3", "PutBucketEncryption", "KMS encryption")
-
-
-@operation(on=bucket_arn)
-def delete_bucket_encryption(ctx: Context, req: dict[str, Any]) -> None:
-    find_bucket(ctx, req)
-
-
 # Ownership and access control lists
 
 
