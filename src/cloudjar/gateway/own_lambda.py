@@ -1,8 +1,8 @@
-"""The packages of functions and layers: what Code.Location and Content.Location lead to."""
+"""/_cloudjar/lambda: packages of functions and layers, and the runtimes that a world accepts."""
 
 from __future__ import annotations
 
-from cloudjar.gateway.own_http import Ask, Refusal
+from cloudjar.gateway.own_http import Ask, Refusal, answer
 from cloudjar.wire.http import FileBody, Response
 
 
@@ -21,3 +21,36 @@ def package(ask: Ask) -> Response:
     blob = found.code.blob
     body = FileBody.open(ask.world.blobs.path(blob)) if blob.id else blob.inline
     return Response(200, {"content-type": "application/zip"}, body)
+
+
+def runtimes(ask: Ask) -> Response:
+    """The world's life-cycle profile, and every runtime: its dates, and whether this machine has what it runs on."""
+    from cloudjar.services.lambda_ import interpreters, life_cycle
+    from cloudjar.services.lambda_.runtimes import RUNTIMES
+
+    with ask.world.reading() as ctx:
+        chosen = life_cycle.profile(ctx)
+    rows = [
+        {
+            "runtime": runtime.name,
+            "system": runtime.system,
+            "deprecated": runtime.deprecated,
+            "block_create": runtime.block_create,
+            "block_update": runtime.block_update,
+            "missing": interpreters.missing(runtime),
+        }
+        for runtime in RUNTIMES.values()
+    ]
+    return answer({"profile": chosen, "runtimes": rows})
+
+
+def choose_runtimes(ask: Ask) -> Response:
+    """{"profile": "today" | "none" | "2020-08-01"}: by which day runtimes are refused."""
+    from cloudjar.services.lambda_ import life_cycle
+
+    with ask.world.store.transaction() as txn:
+        try:
+            life_cycle.choose(ask.world.context(txn), ask.text("profile"))
+        except ValueError:
+            raise Refusal(400, "BadProfile", 'The profile is "today", "none" or a date such as 2020-08-01.') from None
+    return runtimes(ask)

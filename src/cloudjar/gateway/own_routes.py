@@ -45,6 +45,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/_cloudjar/ca.pem"): own_looks.ca,
     ("GET", "/_cloudjar/ca-bundle.pem"): own_looks.ca_bundle,
     ("GET", "/_cloudjar/lambda/package"): own_lambda.package,
+    ("GET", "/_cloudjar/lambda/runtimes"): own_lambda.runtimes,
+    ("POST", "/_cloudjar/lambda/runtimes"): own_lambda.choose_runtimes,
     ("GET", "/_localstack/health"): localstack.health,
     ("POST", "/_localstack/health"): localstack.act,
     ("GET", "/_localstack/info"): localstack.info,

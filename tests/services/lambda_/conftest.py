@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cloudjar.gateway.inprocess import LocalWorld
+from cloudjar.kernel.errors import AwsError
 
 TRUST = json.dumps(
     {
@@ -110,3 +112,8 @@ def log_lines(world: LocalWorld) -> Callable[[str], list[str]]:
         return [event["message"] for event in events]
 
     return read
+
+
+def aws_refusal(match: str) -> Any:
+    """That something is refused as a bad parameter, in these words; in process or over the wire."""
+    return pytest.raises((ClientError, AwsError), match=match)

@@ -23,6 +23,7 @@ from cloudjar.services.lambda_.functions import (
     version_to_wire,
 )
 from cloudjar.services.lambda_.layers import check_layers, layer_code
+from cloudjar.services.lambda_.life_cycle import judged_at
 from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function
 from cloudjar.services.lambda_.pool import retire
 from cloudjar.services.lambda_.tags import check_tags
@@ -174,8 +175,9 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if who.qualifier:
         raise errors.invalid("The function name may not carry a version or alias.")
     with ctx.transaction():
-        runtime = runtimes.runtime_named(req["Runtime"], ctx.now)
-        runtimes.may_create(runtime, ctx.now)
+        now = judged_at(ctx)
+        runtime = runtimes.runtime_named(req["Runtime"], now)
+        runtimes.may_create(runtime, now)
         _check_runnable(runtime, "CreateFunction")
         check_tags(req.get("Tags") or {})
         settings = _settings(ctx, req)
@@ -221,7 +223,7 @@ async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, A
         old = find_version(ctx, who.name)
         _check_latest(who.qualifier)
         check_revision(req.get("RevisionId"), old.revision)
-        runtimes.may_update(runtimes.RUNTIMES[old.runtime], ctx.now)
+        runtimes.may_update(runtimes.RUNTIMES[old.runtime], judged_at(ctx))
     package = await code.fetch(ctx, req, "UpdateFunctionCode")
     with ctx.transaction():
         old = find_version(ctx, who.name)
@@ -248,10 +250,10 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     old = find_version(ctx, who.name)
     _check_latest(who.qualifier)
     check_revision(req.get("RevisionId"), old.revision)
-    before = runtimes.RUNTIMES[old.runtime]
-    after = runtimes.runtime_named(req.get("Runtime") or old.runtime, ctx.now)
-    runtimes.may_update(after, ctx.now)
-    runtimes.may_move(before, after, ctx.now)
+    before, now = runtimes.RUNTIMES[old.runtime], judged_at(ctx)
+    after = runtimes.runtime_named(req.get("Runtime") or old.runtime, now)
+    runtimes.may_update(after, now)
+    runtimes.may_move(before, after, now)
     _check_runnable(after, "UpdateFunctionConfiguration")
     settings = _settings(ctx, req)
     _check_size(ctx, old.code, settings.get("layers", old.layers))

@@ -91,7 +91,7 @@ RUNTIMES: dict[str, Runtime] = {
 }
 
 
-def runtime_named(name: str, now: datetime) -> Runtime:
+def runtime_named(name: str, now: datetime | None) -> Runtime:
     """The runtime of that name; refuses names that AWS never had, in AWS's words."""
     found = RUNTIMES.get(name)
     if found is None:
@@ -102,38 +102,39 @@ def runtime_named(name: str, now: datetime) -> Runtime:
     return found
 
 
-def may_create(runtime: Runtime, now: datetime) -> None:
-    """Refuses a new function on a runtime that is shut to them."""
+def may_create(runtime: Runtime, now: datetime | None) -> None:
+    """Refuses a new function on a runtime that is shut to them; `now` is None where dates do not count."""
     if _is_past(runtime.block_create, now):
-        raise _shut(runtime, now, "creating or updating" if _is_past(runtime.block_update, now) else "creating")
+        raise _shut(runtime, now)
 
 
-def may_update(runtime: Runtime, now: datetime) -> None:
+def may_update(runtime: Runtime, now: datetime | None) -> None:
     """Refuses a change of a function on a runtime that is shut to them too."""
     if _is_past(runtime.block_update, now):
-        raise _shut(runtime, now, "creating or updating")
+        raise _shut(runtime, now)
 
 
-def may_move(old: Runtime, new: Runtime, now: datetime) -> None:
+def may_move(old: Runtime, new: Runtime, now: datetime | None) -> None:
     """Refuses to move a function onto a runtime that is shut to new functions."""
     if old.name != new.name:
         may_create(new, now)
 
 
-def _shut(runtime: Runtime, now: datetime, doing: str) -> Exception:
+def _shut(runtime: Runtime, now: datetime | None) -> Exception:
+    # AWS says "creating or updating" of both, whichever it refuses.
     heirs = [r for r in RUNTIMES.values() if r.family == runtime.family and not _is_past(r.block_create, now)]
     heir = heirs[-1].name if heirs else "provided.al2023"
     return errors.invalid(
-        f"The runtime parameter of {runtime.name} is no longer supported for {doing} AWS Lambda functions. "
-        f"We recommend you use a supported runtime while creating or updating functions, for example {heir}."
+        f"The runtime parameter of {runtime.name} is no longer supported for creating or updating AWS Lambda functions. "
+        f"We recommend you use the new runtime ({heir}) while creating or updating functions."
     )
 
 
-def _is_past(day: date | None, now: datetime) -> bool:
-    return day is not None and now >= _pacific_midnight(day)
+def _is_past(day: date | None, now: datetime | None) -> bool:
+    return day is not None and now is not None and now >= pacific_midnight(day)
 
 
-def _pacific_midnight(day: date) -> datetime:
+def pacific_midnight(day: date) -> datetime:
     """Midnight in Los Angeles: UTC-7 from the second Sunday of March to the first of November, else UTC-8."""
     march, november = date(day.year, 3, 8), date(day.year, 11, 1)
     starts = march + timedelta(days=(6 - march.weekday()) % 7)
