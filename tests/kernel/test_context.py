@@ -146,3 +146,15 @@ def test_indexes_agree_with_a_plain_model(tmp_path_factory, steps):
             assert list(ctx.where(Note)) == [model[k] for k in sorted(model)]
             assert ctx.ordered_by(Note, "made").count() == len(model)
     asyncio.run(world.close())
+
+
+def test_views_of_one_context_share_its_transactions(world):
+    ctx = world.async_context()
+    with ctx.transaction():
+        view = ctx.at(region="eu-west-1")
+        view.put(Note("a", view.now))
+    with pytest.raises(RuntimeError, match="transaction"):
+        view.get(Note, "a")
+    with view.transaction():
+        assert view.get(Note, "a") is not None
+        assert ctx.get(Note, "a") is None

@@ -56,6 +56,17 @@ class Call:
         """The services through which a call came, in order: "cloudformation.amazonaws.com"; empty for the client's own."""
 
 
+class Unit:
+    """The transaction that is open and its instant, shared by all views of one piece of work: `at`, `assume` and the rest
+    follow when it opens and when it ends."""
+
+    __slots__ = ("now", "txn")
+
+    def __init__(self, txn: Transaction | None, now: datetime | None) -> None:
+        self.txn = txn
+        self.now = now
+
+
 class Context:
     """State, time and the rest of the cloud, as one principal sees them in one account and Region.
 
@@ -63,7 +74,7 @@ class Context:
     `async def`, state is touched inside `with ctx.transaction():`, where nothing may be awaited.
     """
 
-    __slots__ = ("_now", "_txn", "account", "call_info", "principal", "region", "world")
+    __slots__ = ("_unit", "account", "call_info", "principal", "region", "world")
 
     def __init__(
         self,
@@ -75,14 +86,14 @@ class Context:
         principal: Principal,
         now: datetime | None = None,
         call_info: Call | None = None,
+        unit: Unit | None = None,
     ) -> None:
         self.world = world
         self.account = account
         self.region = region
         self.principal = principal
         self.call_info = call_info or Call()
-        self._txn = txn
-        self._now = now
+        self._unit = unit or Unit(txn, now)
 
     # State
 
@@ -147,18 +158,20 @@ class Context:
         self._open().on_commit(callback)
 
     def _open(self) -> Transaction:
-        if self._txn is None:
+        txn = self._unit.txn
+        if txn is None:
             raise RuntimeError("no transaction is open: use `with ctx.transaction():`")
-        return self._txn
+        return txn
 
     # Time
 
     @property
     def now(self) -> datetime:
         """The one instant of this transaction, in world time."""
-        if self._txn is None or self._now is None:
-            self._now = self.world.clock.now()
-        return self._now
+        unit = self._unit
+        if unit.txn is None or unit.now is None:
+            unit.now = self.world.clock.now()
+        return unit.now
 
     def after(self, handler: Callable[..., Any], *args: Any, seconds: float = 0, at: datetime | None = None) -> str:
         """Calls a `@timer` handler, `handler(ctx, *args)`, later by the world's clock; gives the timer's id.
@@ -207,11 +220,11 @@ class Context:
         """The same transaction, seen from another account or Region, or as another principal."""
         return Context(
             self.world,
-            self._txn,
+            None,
             account=account or self.account,
             region=region or self.region,
             principal=principal or self.principal,
-            now=self._now,
+            unit=self._unit,
             call_info=self.call_info,
         )
 
@@ -294,18 +307,19 @@ class ContextTransaction:
 
     def __enter__(self) -> None:
         ctx = self._ctx
-        self._outermost = ctx._txn is None
-        if ctx._txn is None:
+        unit = ctx._unit
+        self._outermost = unit.txn is None
+        if unit.txn is None:
             self._inner: Any = ctx.world.store.transaction()
-            ctx._txn = self._inner.__enter__()
-            ctx._now = ctx.world.clock.now()
+            unit.txn = self._inner.__enter__()
+            unit.now = ctx.world.clock.now()
         else:
-            self._inner = ctx._txn.mark()
+            self._inner = unit.txn.mark()
             self._inner.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._outermost:
-            self._ctx._txn = None
+            self._ctx._unit.txn = None
         self._inner.__exit__(kind, error, trace)
 
 
