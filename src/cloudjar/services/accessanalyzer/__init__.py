@@ -1,0 +1,1 @@
+"""IAM Access Analyzer: policies validated and compared."""
