@@ -1,0 +1,83 @@
+"""Exports to S3, and imports from it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from dynamodb_shapes import keys
+
+DEFINITIONS = [{"AttributeName": "id", "AttributeType": "S"}]
+
+
+@pytest.fixture
+def s3(world):
+    client = world.client("s3")
+    client.create_bucket(Bucket="transfer")
+    return client
+
+
+def read(s3, key):
+    return s3.get_object(Bucket="transfer", Key=key)["Body"].read()
+
+
+def test_an_export_is_imported_again(world, dynamodb, simple, s3):
+    items = [{"id": {"S": name}, "b": {"B": name.encode()}, "l": {"L": [{"N": "1"}, {"BS": [b"x"]}]}} for name in "abc"]
+    for item in items:
+        dynamodb.put_item(TableName=simple, Item=item)
+    arn = dynamodb.describe_table(TableName=simple)["Table"]["TableArn"]
+    dynamodb.update_continuous_backups(TableName=simple, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    started = dynamodb.export_table_to_point_in_time(TableArn=arn, S3Bucket="transfer", S3Prefix="out")["ExportDescription"]
+    assert started["ExportStatus"] == "IN_PROGRESS"
+    world.settle()
+    done = dynamodb.describe_export(ExportArn=started["ExportArn"])["ExportDescription"]
+    assert (done["ExportStatus"], done["ItemCount"]) == ("COMPLETED", 3)
+    summary = json.loads(read(s3, done["ExportManifest"]))
+    assert (summary["itemCount"], summary["tableArn"]) == (3, arn)
+    (file,) = [json.loads(line) for line in read(s3, summary["manifestFilesS3Key"]).splitlines()]
+    lines = gzip.decompress(read(s3, file["dataFileS3Key"])).splitlines()
+    assert json.loads(lines[0])["Item"].keys() == {"id", "b", "l"}
+
+    job = dynamodb.import_table(
+        S3BucketSource={"S3Bucket": "transfer", "S3KeyPrefix": file["dataFileS3Key"].rpartition("/")[0]},
+        InputFormat="DYNAMODB_JSON",
+        InputCompressionType="GZIP",
+        TableCreationParameters={
+            "TableName": "again",
+            "KeySchema": keys("id"),
+            "AttributeDefinitions": DEFINITIONS,
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    )["ImportTableDescription"]
+    world.settle()
+    assert dynamodb.describe_import(ImportArn=job["ImportArn"])["ImportTableDescription"]["ImportedItemCount"] == 3
+    found = dynamodb.scan(TableName="again")["Items"]
+    assert sorted(found, key=lambda item: item["id"]["S"]) == items
+
+
+def test_csv_files_are_imported_and_bad_lines_counted(world, dynamodb, s3):
+    s3.put_object(Bucket="transfer", Key="in/1.csv", Body=b"id,n,text\na,1,hello\nb,x,bad number\nc,3,\n,4,no key\n")
+    job = dynamodb.import_table(
+        S3BucketSource={"S3Bucket": "transfer", "S3KeyPrefix": "in/"},
+        InputFormat="CSV",
+        TableCreationParameters={
+            "TableName": "lines",
+            "KeySchema": keys("id", "n"),
+            "AttributeDefinitions": [*DEFINITIONS, {"AttributeName": "n", "AttributeType": "N"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    )["ImportTableDescription"]
+    world.settle()
+    done = dynamodb.describe_import(ImportArn=job["ImportArn"])["ImportTableDescription"]
+    assert (done["ImportStatus"], done["ProcessedItemCount"], done["ImportedItemCount"], done["ErrorCount"]) == ("COMPLETED", 4, 2, 2)
+    assert dynamodb.get_item(TableName="lines", Key={"id": {"S": "a"}, "n": {"N": "1"}})["Item"]["text"] == {"S": "hello"}
+
+
+def test_an_export_to_a_bucket_that_is_not_there_fails(world, dynamodb, simple):
+    arn = dynamodb.describe_table(TableName=simple)["Table"]["TableArn"]
+    dynamodb.update_continuous_backups(TableName=simple, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    export = dynamodb.export_table_to_point_in_time(TableArn=arn, S3Bucket="nowhere")["ExportDescription"]["ExportArn"]
+    world.settle()
+    done = dynamodb.describe_export(ExportArn=export)["ExportDescription"]
+    assert (done["ExportStatus"], done["FailureCode"]) == ("FAILED", "NoSuchBucket")
