@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from http import HTTPStatus
 from typing import cast
 
 from httptools import HttpParserError, HttpRequestParser
 
-from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Refused, RuntimeSide
+from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Refused, RuntimeSide, Sink
 
 _PREFIX = "/2018-06-01/runtime/"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -62,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._size = 0
+        self._sink: Sink | None = None
+        self._refusal: Refused | None = None
 
     # The transport
 
@@ -73,6 +76,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         self._transport = None
         self._socket.connections.discard(self)
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            self._end(sink, "Runtime.TruncatedResponse", b'{"errorType":"Runtime.TruncatedResponse","errorMessage":"Response truncated"}')
         if self._waiting:
             self._waiting = False
             self._side.gone(self._deliver)
@@ -100,8 +106,30 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
             self._transport.write(_CONTINUE)
+        if self._headers.get(b"lambda-runtime-function-response-mode", b"").lower() == b"streaming":
+            self._begin()
+
+    def _begin(self) -> None:
+        """A streamed answer is passed on as it comes."""
+        match self._url.decode("latin-1").removeprefix(_PREFIX).split("/"):
+            case ["invocation", request_id, "response"]:
+                content_type = self._headers.get(b"content-type", b"application/octet-stream").decode("latin-1")
+                try:
+                    self._sink = self._side.begin_response(request_id, content_type)
+                except Refused as refused:
+                    self._refusal = refused
+
+    def _end(self, sink: Sink, error_type: str, error: bytes) -> Refused | None:
+        try:
+            sink.end(error_type, error)
+        except Refused as refused:
+            return refused
+        return None
 
     def on_body(self, data: bytes) -> None:
+        if self._sink is not None:
+            self._sink.feed(data)
+            return
         self._size += len(data)
         if self._size <= LARGEST_RESPONSE:
             self._body.append(data)
@@ -111,8 +139,19 @@ class Connection(asyncio.Protocol):
         self._keep_alive = self._parser.should_keep_alive()
         path = self._url.decode("latin-1").partition("?")[0]
         body, size = b"".join(self._body), self._size
+        # Of a streamed answer, they are trailers.
         error_type = self._headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
+        error = self._headers.get(b"lambda-runtime-function-error-body", b"")
+        sink, refusal = self._sink, self._refusal
         self._reset()
+        if sink is not None:
+            refusal = self._end(sink, error_type, _decoded(error))
+            if refusal is None:
+                self._write(202, _ACCEPTED)
+                return
+        if refusal is not None:
+            self._refuse(refusal)
+            return
         try:
             self._answer(method, path, body, size, error_type)
         except Refused as refused:
@@ -167,3 +206,11 @@ class Connection(asyncio.Protocol):
         self._transport.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         if not self._keep_alive:
             self._transport.close()
+
+
+def _decoded(error: bytes) -> bytes:
+    """The error's JSON, which runtimes send in base64."""
+    try:
+        return base64.b64decode(error, validate=True)
+    except ValueError:
+        return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from cloudjar.compute.driver import Driver, ExitStatus, Line, NotRunning
 from cloudjar.compute.spec import Spec
@@ -13,10 +13,12 @@ from cloudjar.kernel.clock import monotonic_seconds, wall_seconds
 from cloudjar.services.lambda_.environment import Session
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, exited, failure, posted_error, timed_out
+from cloudjar.services.lambda_.pipe import Pipe
+from cloudjar.services.lambda_.response_stream import ResponseStream
 from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket
 
-if TYPE_CHECKING:
-    pass
+Ship = Callable[[Any, list[tuple[datetime, str]]], None]
+"""Stores lines of an environment's log."""
 
 INIT_SECONDS = 10.0
 """How long initialisation may take before it is cut off and tried again within the first invocation."""
@@ -40,14 +42,12 @@ class ExecutionEnvironment:
         version: Version,
         driver: Driver,
         *,
-        stream: str,
         now: Callable[[], datetime],
-        ship: Callable[[ExecutionEnvironment, list[tuple[datetime, str]]], None],
     ) -> None:
-        """`ship` stores lines of log; `now` is world time."""
+        """`now` is world time."""
         self.id = id
         self.version = version
-        self.stream = stream
+        self.stream = ""
         self.session = Session("", "", "")
         self.expires: datetime | None = None
         """When its credentials do, in world time."""
@@ -60,7 +60,9 @@ class ExecutionEnvironment:
         self.peak_bytes = 0
         self.tail = ""
         """The end of what has been written since the last invocation ended, for LogType Tail."""
-        self._ship = ship
+        self.pipe: Pipe | None = None
+        """What it waits at while it is a standby."""
+        self._ship: Ship | None = None
         self._lines: list[tuple[datetime, str]] = []
         self._bytes = 0
         self._shipping: asyncio.TimerHandle | None = None
@@ -81,6 +83,10 @@ class ExecutionEnvironment:
         self._carriage = version.runtime.startswith(("python", "nodejs"))
 
     # Life
+
+    def adopt(self, stream: str, ship: Ship) -> None:
+        """Gives it the log stream that it writes to; `ship` stores lines of log there."""
+        self.stream, self._ship = stream, ship
 
     async def start(self, spec: Spec) -> None:
         """Starts the runtime. Raises StartFailed."""
@@ -144,6 +150,8 @@ class ExecutionEnvironment:
     def close(self) -> None:
         """Lets the socket go, and stores the last lines."""
         self.flush()
+        if self.pipe is not None:
+            self.pipe.close()
         if self.socket is not None:
             self.socket.close()
             self.socket = None
@@ -174,6 +182,8 @@ class ExecutionEnvironment:
         if self._shipping is not None:
             self._shipping.cancel()
             self._shipping = None
+        if self._ship is None:
+            return
         lines, self._lines, self._bytes = self._lines, [], 0
         if lines:
             self._ship(self, lines)
@@ -203,6 +213,14 @@ class ExecutionEnvironment:
 
     def response(self, request_id: str, body: bytes) -> None:
         self._finish(request_id, "InvocationResponse", Outcome(body))
+
+    def begin_response(self, request_id: str, content_type: str) -> StreamedAnswer:
+        self._check_turn(request_id, "InvocationResponse")
+        assert self._invocation is not None
+        out = self._invocation.stream
+        if out is not None:
+            out.begin(content_type)
+        return StreamedAnswer(self, request_id, out)
 
     def too_large(self, request_id: str, size: int) -> None:
         message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
@@ -240,12 +258,16 @@ class ExecutionEnvironment:
         deliver(headers, invocation.payload)
 
     def _finish(self, request_id: str, what: str, outcome: Outcome) -> None:
+        self._check_turn(request_id, what)
+        assert self._answer is not None
+        self._was_handed = False
+        self._answer.set_result(outcome)
+
+    def _check_turn(self, request_id: str, what: str) -> None:
         if self._answer is None or self._answer.done() or not self._was_handed:
             raise _not_allowed("Ready", what)
         if request_id != self._id():
             raise Refused(400, "InvalidRequestID", "Invalid request ID")
-        self._was_handed = False
-        self._answer.set_result(outcome)
 
     def _time_out(self) -> None:
         if self._answer is not None and not self._answer.done():
@@ -283,6 +305,32 @@ class ExecutionEnvironment:
             await asyncio.sleep(0)
             if self._seen == before:
                 return
+
+
+class StreamedAnswer:
+    """An answer that comes in pieces: passed on as it comes, or gathered for a caller who wants it whole."""
+
+    def __init__(self, env: ExecutionEnvironment, request_id: str, out: ResponseStream | None) -> None:
+        self._env = env
+        self._id = request_id
+        self._out = out
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._out is not None:
+            self._out.feed(data)
+        elif self._size <= LARGEST_RESPONSE:
+            self._pieces.append(data)
+
+    def end(self, error_type: str, error: bytes) -> None:
+        if error_type:
+            self._env.error(self._id, error, error_type)
+        elif self._out is None and self._size > LARGEST_RESPONSE:
+            self._env.too_large(self._id, self._size)
+        else:
+            self._env.response(self._id, b"".join(self._pieces))
 
 
 def _no_longer(turn: asyncio.Future[str]) -> None:

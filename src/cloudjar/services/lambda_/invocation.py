@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from cloudjar.compute.driver import ExitStatus
+from cloudjar.services.lambda_.response_stream import ResponseStream
 
 
 class Invocation(Struct, frozen=True):
@@ -20,6 +21,8 @@ class Invocation(Struct, frozen=True):
     arn: str
     trace_id: str = ""
     client_context: str = ""
+    stream: ResponseStream | None = None
+    """Where a streamed response goes; None where the caller wants it whole."""
 
 
 class Outcome(Struct, frozen=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -16,8 +18,9 @@ from cloudjar.services.lambda_ import aliases, errors
 from cloudjar.services.lambda_.asynchronous import accept
 from cloudjar.services.lambda_.functions import find_function, find_version
 from cloudjar.services.lambda_.invocation import Invocation
-from cloudjar.services.lambda_.names import function_arn, named, on_function, owner
+from cloudjar.services.lambda_.names import Named, function_arn, named, on_function, owner
 from cloudjar.services.lambda_.pool import Finished, Pool
+from cloudjar.services.lambda_.response_stream import ResponseStream, Streamed
 
 SYNCHRONOUS_LIMIT = 6_291_456
 EVENT_LIMIT = 1_048_576
@@ -56,6 +59,53 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("LogType") == "Tail":
         answer["LogResult"] = tail(finished)
     return answer
+
+
+@operation(on=on_function)
+async def invoke_with_response_stream(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    ctx, who = owner(ctx, req), named(ctx, req)
+    if req.get("TenantId"):
+        raise not_implemented("lambda", "InvokeWithResponseStream", "TenantId")
+    payload = req.get("Payload") or b""
+    if len(payload) > SYNCHRONOUS_LIMIT:
+        raise errors.payload_too_large(len(payload), "RequestResponse", SYNCHRONOUS_LIMIT)
+    payload, context = checked_json(payload), _client_context(req.get("ClientContext") or "")
+    if req.get("InvocationType") == "DryRun":
+        with ctx.transaction():
+            version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
+        return {"StatusCode": 204, "ExecutedVersion": version.label}
+    streamed = await stream_from(ctx, who, payload, context)
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": streamed.version,
+        "ResponseStreamContentType": streamed.content_type,
+        "EventStream": _events(streamed, req.get("LogType") == "Tail"),
+    }
+
+
+async def _events(streamed: Streamed, with_log: bool) -> AsyncIterator[dict[str, Any]]:
+    async for piece in streamed:
+        yield {"PayloadChunk": {"Payload": piece}}
+    finished = await streamed.finished()
+    complete: dict[str, Any] = {}
+    if finished.outcome.error:
+        complete = {"ErrorCode": "Unhandled", "ErrorDetails": finished.outcome.payload.decode("utf-8", "replace")}
+    if with_log:
+        complete["LogResult"] = tail(finished)
+    yield {"InvokeComplete": complete}
+
+
+async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "") -> Streamed:
+    """Invokes a function and returns as soon as its answer begins. Raises AwsError."""
+    stream = ResponseStream()
+    with ctx.transaction():
+        reserved = find_function(ctx, who.name, who.qualifier).reserved_concurrency
+        version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
+        request_id = ctx.call_info.request_id or ctx.ids.uuid()
+        arn = function_arn(ctx, who.name, who.qualifier)
+        invocation = Invocation(request_id, payload, arn, trace_id(ctx), context, stream)
+    task = asyncio.get_running_loop().create_task(ctx.world.part(Pool).invoke(ctx, version, invocation, reserved))
+    return await Streamed.begun(stream, task, version.label)
 
 
 @operation(on=on_function)

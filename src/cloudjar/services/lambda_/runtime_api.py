@@ -23,6 +23,18 @@ Deliver = Callable[[dict[str, str], bytes], None]
 """Hands an invocation, headers and payload, to a runtime that waits for it."""
 
 
+class Sink(Protocol):
+    """Where a runtime streams its answer to."""
+
+    def feed(self, data: bytes) -> None:
+        """A piece of it."""
+        ...
+
+    def end(self, error_type: str, error: bytes) -> None:
+        """That was all; or, with an error's type and JSON, all that there will be. Raises Refused."""
+        ...
+
+
 class RuntimeSide(Protocol):
     """What a sandbox offers to its runtime."""
 
@@ -36,6 +48,10 @@ class RuntimeSide(Protocol):
 
     def response(self, request_id: str, body: bytes) -> None:
         """The invocation's answer. Raises Refused."""
+        ...
+
+    def begin_response(self, request_id: str, content_type: str) -> Sink:
+        """The invocation's answer begins to come, piece by piece. Raises Refused."""
         ...
 
     def too_large(self, request_id: str, size: int) -> None:
