@@ -1,0 +1,90 @@
+"""Dashboards."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.marks import operation
+from cloudjar.kernel.records import Record, record
+from cloudjar.services.cloudwatch import errors
+
+
+@record("cloudwatch.dashboard", key="name", scope="account")
+class Dashboard(Record):
+    """A dashboard, the same in all Regions."""
+
+    name: str
+    body: str
+    modified: datetime
+
+
+def dashboard_arn(ctx: Context, name: str) -> str:
+    """A dashboard's ARN, which has no Region."""
+    return ctx.arn("cloudwatch", f"dashboard/{name}", region="")
+
+
+def on_dashboard(ctx: Context, req: dict[str, Any]) -> str:
+    """What IAM is asked about."""
+    return dashboard_arn(ctx, req.get("DashboardName") or "*")
+
+
+def on_dashboards(ctx: Context, req: dict[str, Any]) -> list[str]:
+    """What IAM is asked about."""
+    return [dashboard_arn(ctx, name) for name in req.get("DashboardNames") or ["*"]]
+
+
+@operation(on=on_dashboard)
+def put_dashboard(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    if req.get("Tags"):
+        raise not_implemented("cloudwatch", "PutDashboard", "Tags")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", req["DashboardName"]):
+        raise errors.invalid_value(f"The value {req['DashboardName']} for field DashboardName contains invalid characters.")
+    try:
+        body = json.loads(req["DashboardBody"])
+    except (ValueError, RecursionError):
+        raise errors.bad_dashboard("The field DashboardBody must be a valid JSON object") from None
+    if not isinstance(body, dict):
+        raise errors.bad_dashboard("The field DashboardBody must be a valid JSON object")
+    if not isinstance(body.get("widgets", []), list):
+        raise errors.bad_dashboard("Should be array", "/widgets")
+    ctx.put(Dashboard(req["DashboardName"], req["DashboardBody"], ctx.now))
+    return {"DashboardValidationMessages": []}
+
+
+@operation(on=on_dashboard)
+def get_dashboard(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    found = ctx.get(Dashboard, req["DashboardName"])
+    if found is None:
+        raise errors.dashboard_not_found(req["DashboardName"])
+    return {"DashboardArn": dashboard_arn(ctx, found.name), "DashboardBody": found.body, "DashboardName": found.name}
+
+
+@operation(on=on_dashboards)
+def delete_dashboards(ctx: Context, req: dict[str, Any]) -> None:
+    for name in req["DashboardNames"]:
+        found = ctx.get(Dashboard, name)
+        if found is None:
+            raise errors.dashboard_not_found(name)
+        ctx.delete(found)
+
+
+@operation()
+def list_dashboards(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    rows = ctx.where(Dashboard)
+    if prefix := req.get("DashboardNamePrefix"):
+        rows = rows.starting(prefix).ending(prefix + "\U0010ffff")
+
+    def wire(dashboard: Dashboard) -> dict[str, Any]:
+        return {
+            "DashboardName": dashboard.name,
+            "DashboardArn": dashboard_arn(ctx, dashboard.name),
+            "LastModified": dashboard.modified,
+            "Size": len(dashboard.body.encode()),
+        }
+
+    return ctx.page(req, rows, wire, default=1000, maximum=1000, error=errors.invalid_token())

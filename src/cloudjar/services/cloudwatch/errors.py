@@ -1,0 +1,56 @@
+"""Every error of CloudWatch, in AWS's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel.errors import AwsError
+
+
+def invalid_value(message: str) -> AwsError:
+    return AwsError("InvalidParameterValue", message)
+
+
+def invalid_combination(message: str) -> AwsError:
+    return AwsError("InvalidParameterCombination", message)
+
+
+def missing(message: str) -> AwsError:
+    return AwsError("MissingParameter", message)
+
+
+def validation(message: str) -> AwsError:
+    return AwsError("ValidationError", message)
+
+
+def invalid_token() -> AwsError:
+    return AwsError("InvalidNextToken", "The next token specified is invalid.")
+
+
+def alarm_not_found(name: str) -> AwsError:
+    return AwsError("ResourceNotFound", f"Unknown alarm: {name}")
+
+
+def alarms_not_found(names: list[str]) -> AwsError:
+    return AwsError("ResourceNotFound", f"Unknown alarms: {', '.join(names)}")
+
+
+def invalid_json(message: str) -> AwsError:
+    return AwsError("InvalidFormat", message)
+
+
+def resource_not_found(arn: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Unknown resource: {arn}", members={"ResourceId": arn})
+
+
+def dashboard_not_found(name: str) -> AwsError:
+    return AwsError("ResourceNotFound", f"Dashboard {name} does not exist", status=404)
+
+
+def bad_dashboard(message: str, path: str = "/") -> AwsError:
+    problems: list[dict[str, Any]] = [{"DataPath": path, "Message": message}]
+    return AwsError(
+        "InvalidParameterInput",
+        "The field DashboardBody must be a valid JSON object",
+        members={"dashboardValidationMessages": problems},
+    )

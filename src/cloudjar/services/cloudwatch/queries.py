@@ -1,0 +1,233 @@
+"""GetMetricData and GetMetricStatistics."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.marks import operation
+from cloudjar.services.cloudwatch import errors
+from cloudjar.services.cloudwatch.expressions import Series, Value, evaluate
+from cloudjar.services.cloudwatch.metrics import Metric, dimensions_key, floor
+from cloudjar.services.cloudwatch.series import Points, points, slots
+from cloudjar.services.cloudwatch.statistics import SIMPLE, is_statistic, statistic
+
+MOST_POINTS = 1440
+MOST_DATA_POINTS = 100_800
+_SEARCH = re.compile(r"\{([^}]*)\}(.*)", re.DOTALL)
+_TERM = re.compile(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))|(\bNOT\b|\bOR\b|\bAND\b|[()])|"([^"]*)"|'([^']*)'|(\S+)""")
+
+
+def check_period(period: int) -> None:
+    """A period is 1, 5, 10, 20 or 30 seconds, or whole minutes."""
+    if period not in (1, 5, 10, 20, 30) and period % 60:
+        raise errors.invalid_value("The parameter Period must be a value in the set [1, 5, 10, 20, 30] or a multiple of 60.")
+
+
+@operation()
+def get_metric_statistics(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    start, end, period = req["StartTime"], req["EndTime"], req["Period"]
+    statistics, extended = req.get("Statistics") or [], req.get("ExtendedStatistics") or []
+    if not statistics and not extended:
+        raise errors.missing("At least one of the parameters Statistics and ExtendedStatistics must be specified.")
+    if start >= end:
+        raise errors.invalid_combination("The parameter StartTime must be less than the parameter EndTime.")
+    check_period(period)
+    for name in extended:
+        if not is_statistic(name) or name in SIMPLE:
+            raise errors.invalid_value(f"The value {name} for parameter ExtendedStatistics is not supported.")
+    if (end - start) / timedelta(seconds=period) > MOST_POINTS:
+        raise errors.invalid_combination(
+            f"You have requested up to {math.ceil((end - start).total_seconds() / period)} datapoints, which exceeds the limit of "
+            f"{MOST_POINTS}. You may reduce the datapoints requested by increasing Period, or decreasing the time range."
+        )
+    metric = ctx.get(Metric, req["Namespace"], req["MetricName"], dimensions_key(req.get("Dimensions")))
+    found = []
+    # Periods begin at the start that was asked for, to the minute.
+    first = floor(start, min(period, 60))
+    for (time, unit), bucket in slots(ctx, metric, first, end, period, req.get("Unit"), by_unit=True).items():
+        point: dict[str, Any] = {"Timestamp": time, "Unit": unit} | {name: SIMPLE[name](bucket) for name in statistics}
+        more = {name: value for name in extended if (value := statistic(bucket, name)) is not None}
+        if more:
+            point["ExtendedStatistics"] = more
+        if statistics or more:
+            found.append(point)
+    return {"Label": req["MetricName"], "Datapoints": found}
+
+
+@operation()
+def get_metric_data(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    queries, start, end = req["MetricDataQueries"], req["StartTime"], req["EndTime"]
+    if start >= end:
+        raise errors.validation("The parameter StartTime must be less than the parameter EndTime.")
+    check_queries(queries)
+    run = Run(ctx, queries, start, end)
+    descending = (req.get("ScanBy") or "TimestampDescending") == "TimestampDescending"
+    limit = min(req.get("MaxDatapoints") or MOST_DATA_POINTS, MOST_DATA_POINTS)
+    skip = _offset(req.get("NextToken"))
+    results: list[dict[str, Any]] = []
+    more = False
+    seen = sent = 0
+    for query in queries:
+        if query.get("ReturnData") is False:
+            continue
+        for label, found in run.results(query):
+            times = sorted(found, reverse=descending)
+            kept = []
+            for time in times:
+                if seen >= skip:
+                    if sent == limit:
+                        more = True
+                        break
+                    kept.append(time)
+                    sent += 1
+                seen += 1
+            results.append(
+                {
+                    "Id": query["Id"],
+                    "Label": query.get("Label") or label,
+                    "Timestamps": kept,
+                    "Values": [found[time] for time in kept],
+                    "StatusCode": "PartialData" if len(kept) < len(times) and more else "Complete",
+                }
+            )
+    answer: dict[str, Any] = {"MetricDataResults": results, "Messages": []}
+    return answer | ({"NextToken": f"{skip + sent}"} if more else {})
+
+
+def _offset(token: str | None) -> int:
+    if not token:
+        return 0
+    if not token.isdigit() or len(token) > 9:
+        raise errors.invalid_token()
+    return int(token)
+
+
+def check_queries(queries: list[dict[str, Any]]) -> None:
+    """The rules that GetMetricData and alarms share."""
+    ids = [query["Id"] for query in queries]
+    if len(set(ids)) < len(ids):
+        raise errors.validation("The values for parameter Id in MetricDataQueries are not unique.")
+    for query in queries:
+        if not re.fullmatch(r"[a-z]\w*", query["Id"]):
+            raise errors.validation(f"The value {query['Id']} for parameter Id does not match [a-z][a-zA-Z0-9_]*.")
+        if ("MetricStat" in query) == ("Expression" in query):
+            raise errors.validation(f"Exactly one of MetricStat and Expression must be specified in query {query['Id']}.")
+        if query.get("AccountId"):
+            raise not_implemented("cloudwatch", "GetMetricData", "AccountId")
+        if stat := query.get("MetricStat"):
+            check_period(stat["Period"])
+            if not is_statistic(stat["Stat"]):
+                raise errors.validation(f"The value {stat['Stat']} for parameter Stat is not supported.")
+            if not stat["Metric"].get("Namespace") or not stat["Metric"].get("MetricName"):
+                raise errors.validation("The parameters Namespace and MetricName of a Metric are required.")
+        elif query["Expression"].lstrip().upper().startswith("SELECT"):
+            raise not_implemented("cloudwatch", "GetMetricData", "Metrics Insights queries")
+
+
+class Run:
+    """One evaluation of a set of queries over a span of time."""
+
+    def __init__(self, ctx: Context, queries: list[dict[str, Any]], start: datetime, end: datetime) -> None:
+        self._ctx = ctx
+        self._queries = {query["Id"]: query for query in queries}
+        self._span = start, end
+        self._found: dict[str, Value] = {}
+        self._running: list[str] = []
+        self._labels: list[str] = []
+
+    def results(self, query: dict[str, Any]) -> list[tuple[str, Points]]:
+        """The series that a query gives, with their labels."""
+        if "MetricStat" in query:
+            found = self.value(query["Id"])
+            assert isinstance(found, dict)
+            return [(query["MetricStat"]["Metric"]["MetricName"], found)]
+        self._labels = []
+        value = self.value(query["Id"])
+        if isinstance(value, list):
+            labels = self._labels if len(self._labels) == len(value) else [query["Id"]] * len(value)
+            return list(zip(labels, value, strict=True))
+        if isinstance(value, float):
+            value = dict.fromkeys(self._times(self.period_of(query)), value)
+        if not isinstance(value, dict):
+            raise errors.validation(f"Error in expression '{query['Id']}': the result must be a time series")
+        return [(query["Id"], value)]
+
+    def value(self, name: str) -> Value:
+        """The value of the query with that id."""
+        if name in self._found:
+            return self._found[name]
+        query = self._queries.get(name)
+        if query is None or name in self._running:
+            raise errors.validation(f"Error in expression: Invalid use of '{name}'")
+        self._running.append(name)
+        if stat := query.get("MetricStat"):
+            wanted = stat["Metric"]
+            metric = self._ctx.get(Metric, wanted["Namespace"], wanted["MetricName"], dimensions_key(wanted.get("Dimensions")))
+            found: Value = points(self._ctx, metric, *self._span, stat["Period"], stat["Stat"], stat.get("Unit"))
+        else:
+            period = self.period_of(query)
+            found = evaluate(query["Expression"], Series(self.value, self._metrics, self._search, self._times(period), period))
+        self._running.pop()
+        self._found[name] = found
+        return found
+
+    def period_of(self, query: dict[str, Any]) -> int:
+        """A query's period: its own, or the longest of the metrics that there are."""
+        if "MetricStat" in query:
+            return int(query["MetricStat"]["Period"])
+        periods = [other["MetricStat"]["Period"] for other in self._queries.values() if "MetricStat" in other]
+        return int(query.get("Period") or max(periods, default=300))
+
+    def _times(self, period: int) -> list[datetime]:
+        start, end = floor(self._span[0], period), self._span[1]
+        step = timedelta(seconds=period)
+        count = max(0, math.ceil((end - start) / step))
+        if count > MOST_DATA_POINTS:
+            raise errors.validation("The time range holds too many periods.")
+        return [start + at * step for at in range(count)]
+
+    def _metrics(self) -> dict[str, Points]:
+        found = {name: self.value(name) for name, query in self._queries.items() if "MetricStat" in query}
+        return {name: value for name, value in found.items() if isinstance(value, dict)}
+
+    def _search(self, text: str, stat: str, period: int) -> list[Points]:
+        if not is_statistic(stat):
+            raise errors.validation(f"Error in expression: Unsupported statistic {stat}")
+        found, self._labels = [], []
+        for metric in _matching(self._ctx, text):
+            series = points(self._ctx, metric, *self._span, period, stat, None)
+            if series:
+                found.append(series)
+                self._labels.append(" ".join([pair["Value"] for pair in metric.pairs] + [metric.name]))
+        return found
+
+
+def _matching(ctx: Context, text: str) -> list[Metric]:
+    """The metrics of a search such as `{AWS/EC2,InstanceId} MetricName="CPUUtilization"`: schema, then terms that must all hold."""
+    schema = _SEARCH.fullmatch(text.strip())
+    terms = schema[2] if schema else text
+    names = [name.strip().strip('"') for name in schema[1].split(",")] if schema else []
+    tests: list[tuple[str, str]] = []
+    for key, double, single, bare, word, *quoted in _TERM.findall(terms):
+        if word in ("OR", "NOT", "(", ")"):
+            raise not_implemented("cloudwatch", "GetMetricData", f"{word} in SEARCH")
+        if key:
+            tests.append((key, double or single or bare))
+        elif word != "AND":
+            tests.append(("", next(one for one in quoted if one)))
+    rows = ctx.where(Metric, namespace=names[0]) if names else ctx.where(Metric)
+    return [metric for metric in rows if _matches(metric, names[1:], tests, exactly=bool(names))]
+
+
+def _matches(metric: Metric, names: list[str], tests: list[tuple[str, str]], *, exactly: bool) -> bool:
+    pairs = {pair["Name"]: pair["Value"] for pair in metric.pairs}
+    if exactly and sorted(pairs) != sorted(names):
+        return False
+    fields = {"MetricName": metric.name, "Namespace": metric.namespace} | pairs
+    everything = " ".join([*fields, *fields.values()]).lower()
+    return all(fields.get(key) == wanted if key else wanted.lower() in everything for key, wanted in tests)

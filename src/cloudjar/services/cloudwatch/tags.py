@@ -1,0 +1,40 @@
+"""Tags of alarms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel import tags
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.marks import operation
+from cloudjar.services.cloudwatch import errors
+from cloudjar.services.cloudwatch.alarms import Alarm, alarm_arn
+
+
+def on_resource(ctx: Context, req: dict[str, Any]) -> str:
+    """What IAM is asked about."""
+    return str(req["ResourceARN"])
+
+
+def _find(ctx: Context, arn: str) -> str:
+    name = arn.split(":alarm:", 1)[-1]
+    if arn != alarm_arn(ctx, name) or ctx.get(Alarm, name) is None:
+        raise errors.resource_not_found(arn)
+    return arn
+
+
+@operation(on=on_resource)
+def tag_resource(ctx: Context, req: dict[str, Any]) -> None:
+    arn, given = _find(ctx, req["ResourceARN"]), tags.from_list(req["Tags"])
+    tags.check({**ctx.tags(arn), **given}, "InvalidParameterValue")
+    ctx.add_tags(arn, given)
+
+
+@operation(on=on_resource)
+def untag_resource(ctx: Context, req: dict[str, Any]) -> None:
+    ctx.remove_tags(_find(ctx, req["ResourceARN"]), req["TagKeys"])
+
+
+@operation(on=on_resource)
+def list_tags_for_resource(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    return {"Tags": tags.to_list(ctx.tags(_find(ctx, req["ResourceARN"])))}

@@ -1,0 +1,159 @@
+import json
+
+import pytest
+
+from cloudjar.services.cloudwatch.evaluation import judged
+
+
+def alarm(cloudwatch, name="a", **more):
+    settings = {
+        "Namespace": "app",
+        "MetricName": "m",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 5.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    cloudwatch.put_metric_alarm(AlarmName=name, **{**settings, **more})
+
+
+def state(cloudwatch, name="a"):
+    found = cloudwatch.describe_alarms(AlarmNames=[name])
+    return (found["MetricAlarms"] + found["CompositeAlarms"])[0]["StateValue"]
+
+
+def put(cloudwatch, value):
+    cloudwatch.put_metric_data(Namespace="app", MetricData=[{"MetricName": "m", "Value": value}])
+
+
+def test_an_alarm_follows_its_metric(world, cloudwatch):
+    alarm(cloudwatch)
+    assert state(cloudwatch) == "INSUFFICIENT_DATA"
+    put(cloudwatch, 9)
+    world.clock.advance(minutes=1)
+    assert state(cloudwatch) == "ALARM"
+    put(cloudwatch, 1)
+    world.clock.advance(minutes=1)
+    assert state(cloudwatch) == "OK"
+    [found] = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert "not greater than the threshold (5.0)" in found["StateReason"]
+    world.clock.advance(minutes=10)
+    assert state(cloudwatch) == "INSUFFICIENT_DATA"
+    updates = cloudwatch.describe_alarm_history(AlarmName="a", HistoryItemType="StateUpdate", ScanBy="TimestampAscending")
+    assert [item["HistorySummary"] for item in updates["AlarmHistoryItems"]] == [
+        "Alarm updated from INSUFFICIENT_DATA to ALARM",
+        "Alarm updated from ALARM to OK",
+        "Alarm updated from OK to INSUFFICIENT_DATA",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted", "missing", "before", "after"),
+    [
+        ([0, 0, 9], 3, "missing", "OK", "OK"),
+        ([9, 9, 9], 3, "missing", "OK", "ALARM"),
+        ([9], 3, "missing", "OK", "ALARM"),
+        ([9], 3, "ignore", "OK", "OK"),
+        ([9], 3, "breaching", "OK", "ALARM"),
+        ([9], 3, "notBreaching", "ALARM", "OK"),
+        ([], 3, "missing", "OK", "INSUFFICIENT_DATA"),
+        ([], 3, "ignore", "ALARM", "ALARM"),
+        ([], 3, "breaching", "OK", "ALARM"),
+        ([], 3, "notBreaching", "ALARM", "OK"),
+        ([0, 9], 3, "breaching", "OK", "OK"),
+        ([0, 9, 9], 2, "missing", "OK", "ALARM"),
+        ([0, 0, 9], 2, "ignore", "ALARM", "OK"),
+    ],
+)
+def test_m_of_n_and_missing_points_are_treated_as_the_user_guide_says(values, wanted, missing, before, after):
+    settings = {
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 5.0,
+        "EvaluationPeriods": 3,
+        "DatapointsToAlarm": wanted,
+        "TreatMissingData": missing,
+    }
+    assert judged(settings, values, before) == after
+
+
+def test_an_alarm_may_watch_an_expression(world, cloudwatch):
+    metric = {"Metric": {"Namespace": "app", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    cloudwatch.put_metric_alarm(
+        AlarmName="a",
+        EvaluationPeriods=1,
+        Threshold=10.0,
+        ComparisonOperator="GreaterThanThreshold",
+        Metrics=[{"Id": "m1", "MetricStat": metric, "ReturnData": False}, {"Id": "e1", "Expression": "m1 * 2"}],
+    )
+    put(cloudwatch, 6)
+    world.clock.advance(minutes=1)
+    assert state(cloudwatch) == "ALARM"
+
+
+def test_state_changes_are_published(world, cloudwatch):
+    events, logs = world.client("events"), world.client("logs")
+    logs.create_log_group(logGroupName="g")
+    events.put_rule(Name="r", EventPattern='{"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}')
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": "arn:aws:logs:us-east-1:000000000000:log-group:g"}])
+    alarm(cloudwatch)
+    cloudwatch.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="trial")
+    world.settle()
+    [line] = logs.filter_log_events(logGroupName="g")["events"]
+    event = json.loads(line["message"])
+    assert (event["detail-type"], event["detail"]["previousState"]["value"]) == ("CloudWatch Alarm State Change", "INSUFFICIENT_DATA")
+
+
+def test_a_composite_alarm_follows_its_rule(cloudwatch, aws_error):
+    alarm(cloudwatch, "one")
+    alarm(cloudwatch, "two")
+    cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule='ALARM(one) AND (ALARM("two") OR FALSE)')
+    assert state(cloudwatch, "both") == "OK"
+    for name in ("one", "two"):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="trial")
+    assert state(cloudwatch, "both") == "ALARM"
+    cloudwatch.set_alarm_state(AlarmName="one", StateValue="OK", StateReason="trial")
+    assert state(cloudwatch, "both") == "OK"
+    with aws_error("ValidationError"):
+        cloudwatch.delete_alarms(AlarmNames=["one"])
+
+
+@pytest.mark.parametrize("rule", ["ALARM(none)", "ALARM(one", "ALARM(one) AND", "one", "NOT"])
+def test_a_rule_that_is_none_is_refused(cloudwatch, aws_error, rule):
+    alarm(cloudwatch, "one")
+    with aws_error("ValidationError"):
+        cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule=rule)
+
+
+def test_composite_alarms_cannot_go_round_in_a_circle(cloudwatch, aws_error):
+    alarm(cloudwatch, "one")
+    cloudwatch.put_composite_alarm(AlarmName="a", AlarmRule="ALARM(one)")
+    cloudwatch.put_composite_alarm(AlarmName="b", AlarmRule="NOT ALARM(a)")
+    with aws_error("ValidationError"):
+        cloudwatch.put_composite_alarm(AlarmName="a", AlarmRule="ALARM(b)")
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"Statistic": "Sum", "ExtendedStatistic": "p99"}, "ValidationError"),
+        ({"DatapointsToAlarm": 2}, "ValidationError"),
+        ({"TreatMissingData": "guess"}, "ValidationError"),
+        ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "NotImplemented"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "NotImplemented"),
+        ({"Period": 61}, "InvalidParameterValue"),
+    ],
+)
+def test_an_alarm_that_is_none_is_refused(cloudwatch, aws_error, given, code):
+    with aws_error(code):
+        alarm(cloudwatch, **given)
+
+
+def test_alarms_are_tagged_and_deleted(cloudwatch, aws_error):
+    alarm(cloudwatch, Tags=[{"Key": "k", "Value": "v"}])
+    [found] = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"] == [{"Key": "k", "Value": "v"}]
+    cloudwatch.delete_alarms(AlarmNames=["a"])
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+    with aws_error("ResourceNotFound"):
+        cloudwatch.set_alarm_state(AlarmName="a", StateValue="OK", StateReason="x")
