@@ -197,3 +197,25 @@ def test_a_denied_call_changes_nothing(world, person):
 
 def test_buckets_that_are_not_there_are_not_there_for_everybody(person):
     assert refusal(person("ann").client("s3").list_objects_v2, Bucket="nowhere-at-all")["Code"] == "NoSuchBucket"
+
+
+def test_a_copy_needs_to_read_the_one_and_to_write_the_other(world, person):
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="from-here")
+    s3.create_bucket(Bucket="to-there")
+    s3.put_object(Bucket="from-here", Key="k", Body=b"v")
+    write = {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::to-there/*"}
+    ann = person("ann", write)
+    copy = {"Bucket": "to-there", "Key": "k", "CopySource": "from-here/k"}
+    assert "s3:GetObject on resource" in refusal(ann.client("s3").copy_object, **copy)["Message"]
+    ann.allow(write, {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::from-here/*"})
+    ann.client("s3").copy_object(**copy)
+
+
+def test_deleting_many_asks_about_every_key(world, person):
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="many-keys")
+    ann = person("ann", {"Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::many-keys/mine/*"}).client("s3")
+    ann.delete_objects(Bucket="many-keys", Delete={"Objects": [{"Key": "mine/a"}, {"Key": "mine/b"}]})
+    said = refusal(ann.delete_objects, Bucket="many-keys", Delete={"Objects": [{"Key": "mine/a"}, {"Key": "other"}]})
+    assert "many-keys/other" in said["Message"]

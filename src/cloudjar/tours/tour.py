@@ -172,7 +172,7 @@ class Tour:
         os.kill(pid, signal.SIGKILL)
 
     def cloudjar(self, command: str, *arguments: str, may_fail: bool = False) -> Answer:
-        argv = [sys.executable, "-m", "cloudjar", command, "--data", str(self.folder / "jar"), *arguments]
+        argv = [sys.executable, "-m", "cloudjar", command, *arguments, "--data", str(self.folder / "jar")]
         answer = self._run(argv, shown="")
         if answer.code and not may_fail:
             raise TourFailed(f"`cloudjar {command}` ended with {answer.code}: {answer.error.strip() or answer.out.strip()}")

@@ -8,7 +8,6 @@ import pytest
 
 from cloudjar.services.accessanalyzer.patterns import meet, within
 
-
 INSECURE = {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
 
 

@@ -1,0 +1,37 @@
+"""What IAM is asked about where one call does several things to several objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.services.s3.buckets import object_arn
+
+Asks = dict[str, str | list[str]]
+
+
+def copy(ctx: Context, req: dict[str, Any]) -> Asks:
+    """CopyObject and UploadPartCopy: what is read, and what is written."""
+    from cloudjar.services.s3.copies import read_source
+
+    bucket, key, version = read_source(req["CopySource"])
+    source, target = f"arn:{ctx.partition}:s3:::{bucket}/{key}", object_arn(ctx, req)
+    asks: Asks = {"s3:GetObjectVersion" if version else "s3:GetObject": source, "s3:PutObject": target}
+    if req.get("ACL") or any(member.startswith("Grant") for member in req):
+        asks["s3:PutObjectAcl"] = target
+    if req.get("Tagging") and req.get("TaggingDirective") == "REPLACE":
+        asks["s3:PutObjectTagging"] = target
+    if req.get("ObjectLockMode"):
+        asks["s3:PutObjectRetention"] = target
+    if req.get("ObjectLockLegalHoldStatus"):
+        asks["s3:PutObjectLegalHold"] = target
+    return asks
+
+
+def delete_many(ctx: Context, req: dict[str, Any]) -> Asks:
+    """DeleteObjects: every key on its own; AWS leaves out what may not be deleted, here one refusal refuses all."""
+    asks: dict[str, list[str]] = {}
+    for item in req["Delete"]["Objects"]:
+        action = "s3:DeleteObjectVersion" if item.get("VersionId") else "s3:DeleteObject"
+        asks.setdefault(action, []).append(f"arn:{ctx.partition}:s3:::{req['Bucket']}/{item['Key']}")
+    return {**asks}
