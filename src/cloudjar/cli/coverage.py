@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from cloudjar.cli import show
 from cloudjar.cli.problem import Problem
+
+if TYPE_CHECKING:
+    from cloudjar.services.registry import Services
 
 
 def coverage(args: Namespace, environ: Mapping[str, str]) -> int:
@@ -16,6 +20,8 @@ def coverage(args: Namespace, environ: Mapping[str, str]) -> int:
     from cloudjar.wire.models import Models
 
     services = Services(Models())
+    if args.authorization:
+        return _authorization(args, services)
     if args.service:
         found = register.of_service(services, args.service)
         if found is None:
@@ -33,4 +39,16 @@ def coverage(args: Namespace, environ: Mapping[str, str]) -> int:
     totals = [sum(row[column] for row in summary["services"]) for column in ("real", "modelled", "absent")]
     show.table(("service", "real", "modelled", "absent"), [*rows, ("all of these", *totals)])
     show.say(f"{summary['absent_services']} further AWS services are absent: each of their operations answers NotImplemented.")
+    return 0
+
+
+def _authorization(args: Namespace, services: Services) -> int:
+    """Prints the operations that IAM is asked about by their bare names."""
+    from cloudjar.gateway.coverage_authorization import undescribed
+
+    found = {name: undescribed(services, name) for name in ([args.service] if args.service else services.names)}
+    if args.json:
+        show.as_json({name: operations for name, operations in found.items() if operations})
+        return 0
+    show.table(("service", "operation"), [(name, operation) for name, operations in found.items() for operation in operations])
     return 0

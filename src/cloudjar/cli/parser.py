@@ -127,6 +127,8 @@ def _doctor(command: argparse.ArgumentParser) -> None:
 
 def _coverage(command: argparse.ArgumentParser) -> None:
     command.add_argument("service", nargs="?", metavar="SERVICE", help="each operation of this service")
+    words = "operations whose actions the Service Authorization Reference does not describe"
+    command.add_argument("--authorization", action="store_true", help=words)
     command.add_argument("--json", action="store_true", help="print JSON, for scripts")
     command.epilog = """\
 real      it has its effect
