@@ -15,6 +15,10 @@ from cloudjar.services.dynamodb.storage import Stored
 from cloudjar.services.dynamodb.values import Item
 from cloudjar.services.dynamodb.writes import Change, change
 
+_CONDITIONAL = frozenset(
+    ("ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues", "Expected", "ConditionalOperator")
+)
+
 
 class Action:
     """A write, or a check, of the item at a key. Whatever is wrong with the request itself has been found."""
@@ -59,9 +63,11 @@ def _tells_old(req: dict[str, Any]) -> bool:
 
 def put(ctx: Context, req: dict[str, Any]) -> Action:
     """A PutItem, or a transaction's Put."""
-    expressions = Expressions(req, ("ConditionExpression",))
-    condition = _condition(req, expressions)
-    expressions.finish()
+    condition = None
+    if not _CONDITIONAL.isdisjoint(req):
+        expressions = Expressions(req, ("ConditionExpression",))
+        condition = _condition(req, expressions)
+        expressions.finish()
     item = req["Item"]
     size = values.settle_item(item)
     there, table = find_table(ctx, req["TableName"])

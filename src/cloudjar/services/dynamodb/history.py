@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import timer
 from cloudjar.kernel.records import Record, record
+from cloudjar.services.dynamodb import storage
 from cloudjar.services.dynamodb.schema import Table
 from cloudjar.services.dynamodb.storage import Stored
 from cloudjar.services.dynamodb.values import Item
@@ -28,7 +29,7 @@ class Replaced(Record):
 
 def note(ctx: Context, table: Table, key: bytes, old: Stored | None) -> None:
     """Keeps what a change replaces."""
-    if ctx.where(Replaced, table=table.number).first() is None:
+    if storage.begin(ctx, "forget", table.number):
         ctx.after(forget, table.number, table.recovery_days, at=ctx.now + timedelta(days=table.recovery_days))
     seq = ctx.world.step(ctx._open(), "dynamodb.history")
     ctx.put(Replaced(table.number, ctx.now, seq, key, old.attributes if old else None, old.size if old else 0))
@@ -49,6 +50,8 @@ def forget(ctx: Context, number: int, days: int) -> None:
         ctx.delete(found)
     if following is not None:
         ctx.after(forget, number, days, at=max(following + timedelta(days=days), ctx.now))
+    else:
+        storage.end(ctx, "forget", number)
 
 
 @timer

@@ -109,6 +109,8 @@ def totals(ctx: Context, number: int) -> tuple[int, int]:
 
 def count(ctx: Context, number: int, items: int, size: int) -> None:
     """Adds to a space's totals."""
+    if not items and not size:
+        return
     old_items, old_size = totals(ctx, number)
     ctx._open().put(_totals(number), _TOTALS.pack(old_items + items, old_size + size))
 
@@ -135,3 +137,17 @@ def copy(ctx: Context, source: int, target: int) -> None:
     txn, prefix = ctx._open(), space(target)
     for key, raw in walk(ctx, source):
         txn.put(prefix + key, raw)
+
+
+def begin(ctx: Context, what: str, number: int) -> bool:
+    """Notes that a space has such work before it ("trim"); says whether that is new."""
+    key = keys.encode(("", "", "dynamodb.work", what, number))
+    if ctx._open().get(key) is not None:
+        return False
+    ctx._open().put(key, b"")
+    return True
+
+
+def end(ctx: Context, what: str, number: int) -> None:
+    """Notes that such work is done."""
+    ctx._open().delete(keys.encode(("", "", "dynamodb.work", what, number)))

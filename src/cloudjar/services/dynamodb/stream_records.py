@@ -9,6 +9,7 @@ from cloudjar.kernel import keys, watches
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import timer
 from cloudjar.kernel.records import Record, record
+from cloudjar.services.dynamodb import storage
 from cloudjar.services.dynamodb.schema import Table
 from cloudjar.services.dynamodb.values import Item, item_size
 
@@ -61,7 +62,7 @@ def append(ctx: Context, table: Table, before: Item | None, after: Item | None, 
     old = before if table.stream_view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES") else None
     size = item_size(key_values) + (item_size(new) if new else 0) + (item_size(old) if old else 0)
     event = "INSERT" if before is None else "REMOVE" if after is None else "MODIFY"
-    if ctx.where(StreamRecord, stream=table.stream_number).first() is None:
+    if storage.begin(ctx, "trim", table.stream_number):
         ctx.after(trim, table.stream_number, at=ctx.now + KEPT)
     ctx.put(StreamRecord(table.stream_number, sequence, ctx.now, event, key_values, new, old, size, expired))
     watches.ring(ctx, ctx.arn("dynamodb", f"table/{table.name}/stream/{table.latest_stream_label}"))
@@ -83,6 +84,7 @@ def trim(ctx: Context, number: int) -> None:
     if following is not None:
         ctx.after(trim, number, at=max(following + KEPT, ctx.now))
         return
+    storage.end(ctx, "trim", number)
     stream = ctx.get(Stream, number)
     if stream is not None and stream.ended is not None and stream.ended <= oldest:
         ctx.delete(stream)

@@ -102,7 +102,7 @@ def settle_item(item: Item) -> int:
     """Checks all attributes of an item, in place; gives the item's size in bytes. Raises ValidationException."""
     size = 0
     for name, value in item.items():
-        size += text_size(name) + settle(value)
+        size += (len(name) if name.isascii() else text_size(name)) + settle(value)
     return size
 
 
