@@ -138,8 +138,11 @@ class Judge:
                 self._refuse(ctx, operation, request, decision)
                 return
 
-    def allowed(self, ctx: Context, action: str, resource: str) -> bool:
-        """Whether the caller may do something else besides, which changes an answer but not whether there is one."""
+    def allowed(self, ctx: Context, action: str, resource: str, more: Keys | None = None) -> bool:
+        """Whether the caller may do something else besides, which changes an answer but not whether there is one.
+
+        `more` are condition keys that only whoever asks knows.
+        """
         from cloudjar.gateway.authorize_asks import named
 
         principal = ctx.principal
@@ -150,6 +153,7 @@ class Judge:
         held = _resource(hooks, ctx, resource)
         account = held.account if held else _account_in(resource) or principal.account
         context = request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "")
+        context |= more or {}
         request = AuthzRequest(principal, action, resource, context, account)
         return decide(request, self._bearing(ctx, self._policies_of(ctx, principal), held, ask, account)).allowed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudjar.gateway import own
+from cloudjar.gateway import function_urls, own
 from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
@@ -25,6 +25,8 @@ LARGEST_BODY = 64 << 20
 
 async def handle(jar: Jar, world: World, request: Request) -> Response:
     """The answer to one request; never raises."""
+    if function_urls.claims(request):
+        return await function_urls.handle(jar, world, request)
     if own.claims(request):
         return await own.handle(jar, world, request)
     started = monotonic_seconds()

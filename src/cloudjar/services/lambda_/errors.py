@@ -130,3 +130,11 @@ def mapping_exists(source: str, function: str, uuid: str) -> AwsError:
 
 def mapping_in_use(state: str) -> AwsError:
     return _user("ResourceInUseException", f"Cannot change the event source mapping because it is in state {state}.")
+
+
+def url_exists(arn: str) -> AwsError:
+    return _user(
+        "ResourceConflictException",
+        f"Failed to create function url config for [functionArn = {arn}]. "
+        "Error message:  FunctionUrlConfig exists for this Lambda function",
+    )

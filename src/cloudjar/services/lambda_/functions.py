@@ -209,6 +209,7 @@ def list_functions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     from cloudjar.services.lambda_.aliases import Alias
     from cloudjar.services.lambda_.event_invoke import EventInvokeConfig
+    from cloudjar.services.lambda_.function_urls import FunctionUrl, remove
     from cloudjar.services.lambda_.policies import Policy
     from cloudjar.services.lambda_.pool import retire
 
@@ -238,6 +239,8 @@ def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         ctx.delete(policy)
     for config in list(ctx.where(EventInvokeConfig, function=who.name)):
         ctx.delete(config)
+    for url in list(ctx.where(FunctionUrl, function=who.name)):
+        remove(ctx, url)
     ctx.set_tags(function_arn(ctx, who.name), {})
     retire(ctx, who.name, None)
     return {"StatusCode": 204}
