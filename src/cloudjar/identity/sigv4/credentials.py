@@ -79,7 +79,8 @@ def _from_header(authorization: str, headers: Mapping[str, str]) -> Credentials:
     parts: dict[str, str] = {}
     for item in rest.split(","):
         name, equals, value = item.strip().partition("=")
-        if not equals or name in parts:
+        # A second header, joined to the first by its comma, shows as a part of another name.
+        if not equals or name in parts or name not in ("Credential", "SignedHeaders", "Signature"):
             raise SignatureProblem(
                 "incomplete", f"'{name}' not a valid key=value pair (missing equal-sign) in Authorization header: '{authorization}'."
             )
