@@ -18,7 +18,12 @@ from cloudjar.gateway.inprocess import LocalWorld
 from cloudjar.wire.http import BufferedBody, Request
 
 TURNS = 2000
-POLICY = {"Effect": "Allow", "Action": ["s3:*", "iam:Get*"], "Resource": "*", "Condition": {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}}  # fmt: skip
+POLICY = {
+    "Effect": "Allow",
+    "Action": ["s3:*", "iam:Get*"],
+    "Resource": "*",
+    "Condition": {"StringEquals": {"aws:RequestedRegion": "us-east-1"}},
+}
 
 
 def captured(client: Any, operation: str, **arguments: Any) -> Callable[[], Request]:
