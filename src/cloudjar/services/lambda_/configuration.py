@@ -25,7 +25,7 @@ from cloudjar.services.lambda_.functions import (
 from cloudjar.services.lambda_.layers import check_layers, layer_code
 from cloudjar.services.lambda_.life_cycle import judged_at
 from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function
-from cloudjar.services.lambda_.pool import retire
+from cloudjar.services.lambda_.pool import expect, retire
 from cloudjar.services.lambda_.tags import check_tags
 from cloudjar.services.lambda_.versions import publish
 
@@ -203,6 +203,7 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             )
         )
         ctx.after(settle, who.name, 0)
+        expect(ctx, version)
         if req.get("Tags"):
             ctx.set_tags(function_arn(ctx, who.name), req["Tags"])
         if req.get("Publish"):
@@ -238,6 +239,7 @@ async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, A
         ctx.put(version)
         ctx.after(settle, who.name, 0)
         retire(ctx, who.name)
+        expect(ctx, version)
         if req.get("Publish"):
             return version_to_wire(ctx, publish(ctx, version, ""))
         return version_to_wire(ctx, version)
@@ -262,6 +264,7 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     version = ctx.put(replace(old, **settings, modified=ctx.now, revision=ctx.ids.uuid(), update_status="InProgress"))
     ctx.after(settle, who.name, 0)
     retire(ctx, who.name)
+    expect(ctx, version)
     return version_to_wire(ctx, version)
 
 

@@ -84,6 +84,11 @@ class Deployments:
         path.chmod(0o777)
         return str(path)
 
+    def pipe(self) -> str:
+        """A name for a standby's pipe."""
+        self._temporary += 1
+        return str(self.directory / "tmp" / f"{self._temporary}.pipe")
+
     def remove(self, path: str) -> None:
         """Removes a sandbox's /tmp."""
         shutil.rmtree(path, ignore_errors=True)

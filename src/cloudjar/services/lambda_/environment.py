@@ -16,6 +16,8 @@ RUNTIME = "/var/runtime"
 OPT = "/opt"
 JAVA_CLASSES = f"{RUNTIME}/java"
 """Where the compiled Java runtime is."""
+PIPE = f"{RUNTIME}/release"
+"""Where a standby reads that it is to begin."""
 BOOTSTRAPS = Path(__file__).parent / "bootstraps"
 
 _PASSWD = b"root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
@@ -93,9 +95,18 @@ def variables(version: Version, *, region: str, stream: str, runtime_api: str, e
 
 
 def spec(
-    id: str, version: Version, argv: tuple[str, ...], env: dict[str, str], *, task: str, opt: str, temporary: str, classes: str = ""
+    id: str,
+    version: Version,
+    argv: tuple[str, ...],
+    env: dict[str, str],
+    *,
+    task: str,
+    opt: str,
+    temporary: str,
+    classes: str = "",
+    pipe: str = "",
 ) -> Spec:
-    """The sandbox of one execution environment. `classes` is the directory of the compiled Java runtime, where it needs one."""
+    """The sandbox of one execution environment. `classes` is the directory of the compiled Java runtime, `pipe` what a standby waits at."""
     runtime = RUNTIMES[version.runtime]
     mounts = [Mount(task, TASK), Mount(temporary, "/tmp", writable=True)]
     if opt:
@@ -110,6 +121,8 @@ def spec(
         mounts += [Mount(path, f"{RUNTIME}/{name}") for name, path in interpreters.sdk()]
     if classes:
         mounts.append(Mount(classes, JAVA_CLASSES))
+    if pipe:
+        mounts.append(Mount(pipe, PIPE))
     return Spec(
         id=id,
         argv=argv,

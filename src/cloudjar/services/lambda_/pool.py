@@ -30,8 +30,10 @@ from cloudjar.services.lambda_.invocation import (
 )
 from cloudjar.services.lambda_.layers import layer_code
 from cloudjar.services.lambda_.logs import ship
+from cloudjar.services.lambda_.pipe import Pipe
 from cloudjar.services.lambda_.runtime_api import plane
 from cloudjar.services.lambda_.runtimes import RUNTIMES
+from cloudjar.services.lambda_.standby import Key, Standbys
 
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
@@ -43,8 +45,6 @@ SANDBOXES = 200
 _STARTS = 8
 """How many start at once: more would only slow each other down."""
 _EXPIRY = timedelta(minutes=5)
-
-Key = tuple[str, str, str, int, str]
 
 
 class Finished:
@@ -77,6 +77,7 @@ class Pool:
         self._ending: set[asyncio.Task[None]] = set()
         self._running: set[asyncio.Task[Finished]] = set()
         self._closed = False
+        self._standbys = Standbys(self._stand_by, self._end, lambda: bool(self._running))
 
     async def invoke(self, ctx: Context, version: Version, invocation: Invocation, reserved: int | None) -> Finished:
         """Runs one invocation to its end, even if the caller goes away. Raises TooManyRequestsException."""
@@ -242,14 +243,10 @@ class Pool:
             "assumed-role", ctx.account, user["Arn"], user["AssumedRoleId"], credentials["AccessKeyId"], role_arn=version.role
         )
         acting = ctx.at(principal=principal)
-        env = ExecutionEnvironment(
-            f"lambda-{world.name}-{self._numbers}",
-            version,
-            driver,
-            stream=stream,
-            now=world.clock.now,
-            ship=lambda env, lines: ship(acting, version.logs_to, env.stream, lines),
-        )
+        key = (ctx.account, ctx.region, version.name, version.number, version.revision)
+        env = self._standbys.take(key) or ExecutionEnvironment(f"lambda-{world.name}-{self._numbers}", version, driver, now=world.clock.now)
+        self._standbys.want(key, version)
+        env.adopt(stream, lambda env, lines: ship(acting, version.logs_to, env.stream, lines))
         env.expires = credentials["Expiration"]
         env.session = environment.Session(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
         self._all.add(env)
@@ -257,37 +254,64 @@ class Pool:
 
     async def _start(self, env: ExecutionEnvironment, ctx: Context, request_id: str, seconds: float) -> Outcome | None:
         """Starts the runtime and waits for it to be ready; what went wrong if it did."""
+        version = env.version
+        interpreter = interpreters.find(RUNTIMES[version.runtime])
+        really = f" ({interpreter.version} of this machine)" if interpreter and interpreter.version else ""
+        env.write(f"INIT_START Runtime Version: {version.runtime}{really}\n", in_tail=False)
+        try:
+            if env.pipe is None:
+                await self._launch(env, ctx)
+            else:
+                env.pipe.send(await self._variables(env, ctx.region))
+        except InvalidEntrypoint as problem:
+            return failure("Runtime.InvalidEntrypoint", str(problem), request_id)
+        except (ComputeError, OSError) as problem:
+            raise errors.service_failed(f"The sandbox could not be started: {problem}") from None
+        return await env.initialise(request_id, seconds)
+
+    async def _launch(self, env: ExecutionEnvironment, ctx: Context) -> None:
+        """Puts the environment into a sandbox. Raises InvalidEntrypoint, ComputeError, OSError."""
         world, version = self._world, env.version
         deployments = world.part(Deployments)
         with ctx.transaction():
             layers = [layer_code(ctx, arn) for arn in version.layers]
         task, opt = await deployments.task(version.code), await deployments.opt(layers)
-        interpreter = interpreters.find(RUNTIMES[version.runtime])
-        really = f" ({interpreter.version} of this machine)" if interpreter and interpreter.version else ""
-        env.write(f"INIT_START Runtime Version: {version.runtime}{really}\n", in_tail=False)
-        try:
-            argv = entrypoint(version, task, opt)
-        except InvalidEntrypoint as problem:
-            return failure("Runtime.InvalidEntrypoint", str(problem), request_id)
+        argv = entrypoint(version, task, opt)
+        classes = await deployments.java_classes(interpreters.find(RUNTIMES[version.runtime]))
         env.temporary = deployments.temporary()
         env.socket = await plane(world.host).listen(env)
-        variables = environment.variables(
-            version,
-            region=ctx.region,
-            stream=env.stream,
-            runtime_api=env.socket.address,
-            endpoint=await world.host.endpoint(world),
-            session=env.session,
+        variables = await self._variables(env, ctx.region)
+        pipe = env.pipe.path if env.pipe else ""
+        if pipe:
+            argv = (*argv, environment.PIPE)
+        spec = environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary, classes=classes, pipe=pipe)
+        async with self._starts:
+            await env.start(spec)
+
+    async def _variables(self, env: ExecutionEnvironment, region: str) -> dict[str, str]:
+        assert env.socket is not None
+        world = self._world
+        endpoint = await world.host.endpoint(world)
+        return environment.variables(
+            env.version, region=region, stream=env.stream, runtime_api=env.socket.address, endpoint=endpoint, session=env.session
         )
+
+    async def _stand_by(self, key: Key, version: Version) -> ExecutionEnvironment:
+        """A new standby of a version. Raises ComputeError, AwsError, OSError."""
+        world = self._world
+        self._numbers += 1
+        env = ExecutionEnvironment(f"lambda-{world.name}-{self._numbers}", version, world.host.driver(), now=world.clock.now)
+        self._all.add(env)
         try:
-            async with self._starts:
-                classes = await deployments.java_classes(interpreter)
-                await env.start(
-                    environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary, classes=classes)
-                )
-        except (ComputeError, OSError) as problem:
-            raise errors.service_failed(f"The sandbox could not be started: {problem}") from None
-        return await env.initialise(request_id, seconds)
+            env.pipe = Pipe(world.part(Deployments).pipe())
+            await self._launch(env, world.async_context(key[0], key[1]))
+        except InvalidEntrypoint as problem:
+            await self._end(env)
+            raise OSError(str(problem)) from None
+        except BaseException:
+            await self._end(env)
+            raise
+        return env
 
     async def _discard(self, env: ExecutionEnvironment) -> None:
         if env in self._all:
@@ -320,6 +344,7 @@ class Pool:
 
     def retire(self, account: str, region: str, name: str, numbers: set[int] | None) -> None:
         """Ends the idle environments of a function, or of some of its versions."""
+        self._standbys.retire(account, region, name, numbers)
         for key in [k for k in self._idle if k[:3] == (account, region, name) and (numbers is None or k[3] in numbers)]:
             for env in self._idle.pop(key):
                 self._end_later(env)
@@ -327,12 +352,17 @@ class Pool:
     async def close(self) -> None:
         """Ends every environment."""
         self._closed = True
+        await self._standbys.close()
         if self._reaper is not None:
             self._reaper.cancel()
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, *self._ending, return_exceptions=True)
         await asyncio.gather(*(self._end(env) for env in list(self._all)), return_exceptions=True)
+
+    def expect(self, account: str, region: str, version: Version) -> None:
+        """A version is new or has changed: somebody will call it."""
+        self._standbys.want((account, region, version.name, version.number, version.revision), version)
 
 
 def _less(counts: dict[Any, int], key: Any) -> None:
@@ -345,3 +375,9 @@ def retire(ctx: Context, name: str, number: int | None = 0) -> None:
     """Once this transaction has committed: ends idle environments of a version that has changed; None: of all of them."""
     pool, account, region = ctx.world.part(Pool), ctx.account, ctx.region
     ctx.on_commit(lambda: pool.retire(account, region, name, None if number is None else {number}))
+
+
+def expect(ctx: Context, version: Version) -> None:
+    """Once this transaction has committed: may have a standby of a version that is new or has changed."""
+    pool, account, region = ctx.world.part(Pool), ctx.account, ctx.region
+    ctx.on_commit(lambda: pool.expect(account, region, version))

@@ -295,6 +295,28 @@ def _decimal(value):
     raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
 
 
+def stand_by(pipe, sdk):
+    """Imports the AWS SDK, then waits until there is an invocation; its environment comes through the pipe."""
+    given = list(sys.argv)
+    before = set(sys.modules)
+    if pipe.startswith("cold:"):
+        pipe = pipe[5:]
+    else:
+        sys.path.append(os.path.dirname(sdk))
+        import boto3  # noqa: F401
+
+        sys.path.pop()
+        # A function that brings any of it, or anything by such a name, must get its own: begin again without.
+        own = {name.partition(".")[0] for folder in sys.path[:3] if os.path.isdir(folder) for name in os.listdir(folder)}
+        if own & {name.partition(".")[0] for name in set(sys.modules) - before}:
+            os.execv(sys.executable, [sys.executable, "-S", "-s", *given[:3], "cold:" + pipe])
+    with open(pipe) as release:
+        line = release.readline()
+    if not line:
+        raise SystemExit(0)
+    os.environ.update(json.loads(line))
+
+
 def main():
     # One pipe for both, so that what is written to one after the other is read so; a line goes out when it is whole.
     os.dup2(1, 2)
@@ -304,14 +326,16 @@ def main():
     task = env["LAMBDA_TASK_ROOT"]
     # As arguments, because a driver that mounts nothing rewrites paths there: where layers are, and one package of the SDK.
     layers, sdk = sys.argv[1:3]
-    del sys.argv[1:]
     sys.path[0:1] = [task, "%s/python/lib/python%s/site-packages" % (layers, version), layers + "/python"]
+    sys.meta_path.insert(0, LoggingFinder())
+    if len(sys.argv) > 3:
+        stand_by(sys.argv[3], sdk)
+    del sys.argv[1:]
     sys.path += ["/var/lang/lib/python%s/site-packages" % version, os.path.dirname(sdk)]
     import site
 
     # Started without `site`; functions still call exit() and quit().
     site.setquit()
-    sys.meta_path.insert(0, LoggingFinder())
     client = Client(env["AWS_LAMBDA_RUNTIME_API"])
     try:
         try:
