@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.kernel.errors import AwsError
@@ -86,7 +87,10 @@ def write_error(codec: ServiceCodec | None, operation: OperationModel | None, er
         headers |= {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor"}
         return Response(status, headers, cbor.encode(body))
     headers["content-type"] = f"application/x-amz-json-{service.json_version if service else '1.0'}"
-    return Response(status, headers, encode(body))
+    document = encode(body)
+    if service and service.name in patches.CRC32_ANSWERS:
+        headers["x-amz-crc32"] = str(zlib.crc32(document))
+    return Response(status, headers, document)
 
 
 def write_headers(codec: ServiceCodec, shape: Shape, error: AwsError, headers: dict[str, str]) -> None:

@@ -7,6 +7,9 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
     "sqs": ("json", "query"),
 }
 
+# Services whose JSON answers carry their CRC32 in a header, which the Java and Go SDKs check.
+CRC32_ANSWERS = frozenset(("dynamodb", "dynamodbstreams"))
+
 # Services whose model names no XML namespace (any more), though their query protocol answers with one.
 XML_NAMESPACES: dict[str, str] = {
     "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",

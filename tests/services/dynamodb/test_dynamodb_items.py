@@ -255,3 +255,17 @@ def test_a_table_can_be_named_by_its_arn(dynamodb, simple):
     arn = dynamodb.describe_table(TableName=simple)["Table"]["TableArn"]
     dynamodb.put_item(TableName=arn, Item={"id": {"S": "a"}})
     assert dynamodb.get_item(TableName=simple, Key={"id": {"S": "a"}})["Item"]
+
+
+def test_answers_and_errors_carry_their_crc32(dynamodb, simple):
+    import zlib
+
+    from botocore.exceptions import ClientError
+
+    bodies = []
+    dynamodb.meta.events.register("before-parse.dynamodb", lambda response_dict, **_: bodies.append(response_dict["body"]))
+    sums = [dynamodb.list_tables()["ResponseMetadata"]["HTTPHeaders"]["x-amz-crc32"]]
+    with pytest.raises(ClientError) as caught:
+        dynamodb.describe_table(TableName="none")
+    sums.append(caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-crc32"])
+    assert sums == [str(zlib.crc32(body)) for body in bodies]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
+from cloudjar.wire import patches
 from cloudjar.wire.http import Response
 from cloudjar.wire.models import OperationModel, ServiceModel
 from cloudjar.wire.protocols.json_shapes import JsonReader, JsonWriter, decode, encode
@@ -24,8 +26,13 @@ def write_output(writer: JsonWriter, operation: OperationModel, service: Service
     if operation.output_ref is None:
         return lambda result, request_id: Response(200, {"x-amzn-requestid": request_id, "content-type": content_type})
     convert = writer.compile(operation.output_ref)
+    summed = service.name in patches.CRC32_ANSWERS
 
     def write(result: dict[str, Any], request_id: str) -> Response:
-        return Response(200, {"x-amzn-requestid": request_id, "content-type": content_type}, encode(convert(result)))
+        body = encode(convert(result))
+        headers = {"x-amzn-requestid": request_id, "content-type": content_type}
+        if summed:
+            headers["x-amz-crc32"] = str(zlib.crc32(body))
+        return Response(200, headers, body)
 
     return write
