@@ -245,7 +245,7 @@ def test_a_refused_upload_changes_nothing(s3, bucket, aws_error):
 
 def test_options_that_are_not_done_are_refused(s3, bucket, aws_error):
     with aws_error("NotImplemented"):
-        s3.put_object(Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:kms")
+        s3.put_object(Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:fsx")
 
 
 def test_object_tags_come_with_the_object_or_later(s3, bucket):

@@ -28,7 +28,6 @@ def test_a_new_bucket_is_as_aws_makes_it(s3, bucket):
     assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket=bucket)
 
 
-
 def test_ownership_controls_are_put_and_removed(s3, bucket, aws_error):
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
     assert s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "ObjectWriter"}]

@@ -9,10 +9,12 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.paging import decode_token, encode_token
-from cloudjar.kernel.records import Record, record
+from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.s3 import errors, names
 
 US_EAST_1 = "us-east-1"
+ENFORCED = "BucketOwnerEnforced"
+OWNERSHIPS = (ENFORCED, "BucketOwnerPreferred", "ObjectWriter")
 EU = "EU"
 """The old name of eu-west-1, which CreateBucket still takes and GetBucketLocation still gives back."""
 
@@ -79,14 +81,13 @@ def create_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     name = req["Bucket"]
     names.check_bucket_name(name)
     region, constraint = _placement(ctx, req.get("CreateBucketConfiguration") or {})
-    ownership = req.get("ObjectOwnership", "BucketOwnerEnforced")
-    if ownership not in ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"):
+    ownership = req.get("ObjectOwnership", ENFORCED)
+    if ownership not in OWNERSHIPS:
         raise errors.invalid_argument("Invalid x-amz-object-ownership header: " + ownership, "x-amz-object-ownership", ownership)
     grants = [member for member in req if member.startswith("Grant")]
-    if req.get("ACL", "private") != "private" or grants:
-        if ownership == "BucketOwnerEnforced":
-            raise errors.acls_with_ownership()
-        raise not_implemented("s3", "CreateBucket", "access control lists")
+    listed = req.get("ACL", "private") != "private" or bool(grants)
+    if listed and ownership == ENFORCED:
+        raise errors.acls_with_ownership()
     existing = ctx.get(Bucket, name)
     if existing is not None:
         if existing.account != ctx.account:
@@ -97,9 +98,15 @@ def create_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         return {"Location": f"/{name}", "BucketArn": existing.arn}
     if req.get("BucketNamespace", "global") != "global":
         raise not_implemented("s3", "CreateBucket", "account-regional namespaces")
-    if req.get("ObjectLockEnabledForBucket"):
-        raise not_implemented("s3", "CreateBucket", "object lock")
     bucket = ctx.put(Bucket(name, ctx.account, region, ctx.now, constraint, ownership=ownership))
+    if req.get("ObjectLockEnabledForBucket"):
+        # Locks are on versions, so versioning comes with them.
+        bucket = ctx.put(replace(bucket, object_lock=True, versioning="Enabled"))
+    if listed:
+        from cloudjar.services.s3.acls import set_grants
+        from cloudjar.services.s3.grants import wanted
+
+        set_grants(ctx, bucket, wanted(req, bucket.account, bucket.account) or ())
     tags = (req.get("CreateBucketConfiguration") or {}).get("Tags")
     if tags:
         from cloudjar.services.s3.tagging import read_tags

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.s3 import errors, names
-from cloudjar.services.s3.buckets import Bucket, check_owner, find_bucket, object_arn
+from cloudjar.services.s3 import asks, errors, names
+from cloudjar.services.s3.buckets import Bucket, check_owner, find_bucket
 from cloudjar.services.s3.checksums import DEFAULT, check_algorithm, checksum_to_wire, encode
 from cloudjar.services.s3.ciphers import Seal
 from cloudjar.services.s3.conditions import check_form, check_source, check_write
@@ -24,6 +24,7 @@ from cloudjar.services.s3.multipart import Part, find_upload
 from cloudjar.services.s3.objects import Checksum, Extent, Object, Stored, find_object, shown_version, store
 from cloudjar.services.s3.parts import check_part_number
 from cloudjar.services.s3.payload import LARGEST_PUT
+from cloudjar.services.s3.restores import is_readable
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
@@ -69,12 +70,12 @@ def find_source(ctx: Context, req: dict[str, Any]) -> Source:
         error.headers = {}
         raise
     check_source(req, stored)
-    if stored.storage_class in ARCHIVED:
+    if stored.storage_class in ARCHIVED and not is_readable(ctx, stored):
         raise errors.archived(stored.storage_class)
     return Source(found, stored, version_id is not None, open_key(ctx, found, stored.encryption, req, "CopySource"))
 
 
-@operation(on=object_arn)
+@operation(on=asks.copy)
 async def copy_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     check_form(req, "CopyObject")
     with ctx.transaction():
@@ -83,7 +84,7 @@ async def copy_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         refuse(req, "CopyObject")
         source = find_source(ctx, req)
         stored = source.stored
-        fields = _fields(req, bucket, source)
+        fields = _fields(ctx, req, bucket, source)
         if stored.size > LARGEST_PUT:
             raise errors.copy_source_too_large(LARGEST_PUT)
         encryption, seal = begin(ctx, bucket, req["Key"], req)
@@ -109,7 +110,6 @@ async def copy_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 extents=extents,
                 encryption=encryption,
                 checksum=checksum,
-                account=ctx.account,
                 **fields,
             ),
         )
@@ -127,10 +127,10 @@ async def copy_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _fields(req: dict[str, Any], bucket: Bucket, source: Source) -> dict[str, Any]:
+def _fields(ctx: Context, req: dict[str, Any], bucket: Bucket, source: Source) -> dict[str, Any]:
     """The copy's metadata, tags and storage class: the source's or the request's, as the directives say."""
     stored = source.stored
-    given = read_metadata(req, bucket, "CopyObject")
+    given = read_metadata(ctx, req, bucket, "CopyObject")
     directives = {}
     for member, header in (("MetadataDirective", "x-amz-metadata-directive"), ("TaggingDirective", "x-amz-tagging-directive")):
         directives[member] = req.get(member, "COPY")
@@ -155,6 +155,7 @@ def _fields(req: dict[str, Any], bucket: Bucket, source: Source) -> dict[str, An
         fields = {"headers": headers, "metadata": stored.metadata}
     fields["tags"] = given.get("tags", {}) if directives["TaggingDirective"] == "REPLACE" else stored.tags
     fields["storage_class"] = given.get("storage_class", "STANDARD")
+    fields |= {name: given[name] for name in ("account", "grants", "lock_mode", "lock_until", "legal_hold") if name in given}
     return fields
 
 
@@ -173,7 +174,7 @@ async def _digests(ctx: Context, source: Source, algorithm: str | None) -> tuple
     return digests["MD5"].hex(), Checksum(wanted, encode(digests[wanted]))
 
 
-@operation(on=object_arn)
+@operation(on=asks.copy)
 async def upload_part_copy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     check_part_number(req["PartNumber"])
     with ctx.transaction():

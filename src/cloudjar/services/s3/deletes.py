@@ -7,10 +7,11 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
-from cloudjar.services.s3 import errors, names
-from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, object_arn
+from cloudjar.services.s3 import asks, errors, names
+from cloudjar.services.s3.buckets import Bucket, find_bucket, object_arn
 from cloudjar.services.s3.conditions import check_delete
 from cloudjar.services.s3.events import notify
+from cloudjar.services.s3.locks import check_unlocked
 from cloudjar.services.s3.objects import NULL, Object, Stored, find_version, remove, remove_version
 
 LARGEST_BATCH = 1000
@@ -39,6 +40,8 @@ def _delete(ctx: Context, bucket: Bucket, key: str, version_id: str | None, cond
     check_delete(conditions, found, key)
     answer: dict[str, Any] = {"VersionId": version_id}
     if found is not None:
+        if bucket.object_lock:
+            check_unlocked(ctx, found, conditions)
         remove_version(ctx, bucket, found)
         notify(ctx, bucket, "ObjectRemoved:Delete", found)
         if found.is_delete_marker:
@@ -46,13 +49,14 @@ def _delete(ctx: Context, bucket: Bucket, key: str, version_id: str | None, cond
     return answer if bucket.versioning else {}
 
 
-@operation(on=bucket_arn)
+@operation(on=asks.delete_many)
 def delete_objects(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
     wanted = req["Delete"]["Objects"]
     quiet = bool(req["Delete"].get("Quiet"))
     if not 1 <= len(wanted) <= LARGEST_BATCH:
         raise errors.malformed_xml()
+    bypass = {"BypassGovernanceRetention": True} if req.get("BypassGovernanceRetention") else {}
     deleted: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     for item in wanted:
@@ -60,7 +64,7 @@ def delete_objects(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         named = {"Key": key} if version_id is None else {"Key": key, "VersionId": version_id}
         try:
             names.check_key(key)
-            done = _delete(ctx, bucket, key, version_id, _conditions(item))
+            done = _delete(ctx, bucket, key, version_id, _conditions(item) | bypass)
         except AwsError as error:
             failed.append({**named, "Code": error.code, "Message": error.message})
             continue

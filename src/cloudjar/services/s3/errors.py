@@ -170,6 +170,11 @@ def acls_disabled() -> AwsError:
     return AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", status=400)
 
 
+def malformed_acl() -> AwsError:
+    words = "The XML you provided was not well-formed or did not validate against our published schema"
+    return AwsError("MalformedACLError", words, status=400)
+
+
 def invalid_storage_class() -> AwsError:
     return AwsError("InvalidStorageClass", "The storage class you specified is not valid", status=400)
 

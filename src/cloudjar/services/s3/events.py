@@ -11,6 +11,12 @@ from cloudjar.services.s3.objects import Stored
 _DETAIL_TYPES = {
     "ObjectCreated": "Object Created",
     "ObjectRemoved": "Object Deleted",
+    "LifecycleExpiration": "Object Deleted",
+    "LifecycleTransition": "Object Storage Class Changed",
+    "ObjectAcl:Put": "Object ACL Updated",
+    "ObjectRestore:Post": "Object Restore Initiated",
+    "ObjectRestore:Completed": "Object Restore Completed",
+    "ObjectRestore:Delete": "Object Restore Expired",
     "ObjectTagging:Put": "Object Tags Added",
     "ObjectTagging:Delete": "Object Tags Deleted",
 }
@@ -19,6 +25,8 @@ _REASONS = {
     "ObjectCreated:Post": "POST Object",
     "ObjectCreated:Copy": "CopyObject",
     "ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
+    "LifecycleExpiration:Delete": "Lifecycle Expiration",
+    "LifecycleExpiration:DeleteMarkerCreated": "Lifecycle Expiration",
     "ObjectRemoved:Delete": "DeleteObject",
     "ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
 }
@@ -39,7 +47,7 @@ def notify(ctx: Context, bucket: Bucket, name: str, stored: Stored) -> None:
 def detail(ctx: Context, bucket: Bucket, name: str, stored: Stored) -> dict[str, Any]:
     """The detail of an event in EventBridge's shape. Source: "EventBridge event message structure" in the Amazon S3 User Guide."""
     about: dict[str, Any] = {"key": stored.key}
-    removed = name.startswith("ObjectRemoved")
+    removed = name.startswith(("ObjectRemoved", "LifecycleExpiration"))
     if not removed:
         about["size"] = stored.size
     if not stored.is_delete_marker:

@@ -12,8 +12,11 @@ from cloudjar.services.s3.checksums import checksum_to_wire
 from cloudjar.services.s3.conditions import check_read
 from cloudjar.services.s3.encryption import CUSTOMER, open_key, to_wire
 from cloudjar.services.s3.extents import cut, open_body, read_range
+from cloudjar.services.s3.lifecycle import expiration_header
+from cloudjar.services.s3.locks import lock_to_wire
 from cloudjar.services.s3.metadata import ARCHIVED, refuse
 from cloudjar.services.s3.objects import Checksum, Stored, find_object, last_modified_header, shown_version
+from cloudjar.services.s3.restores import is_readable, restore_header
 
 _OVERRIDES = {
     "ResponseCacheControl": "CacheControl",
@@ -28,7 +31,7 @@ _OVERRIDES = {
 @operation(on=object_arn)
 def get_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket, stored = _find(ctx, req, "GetObject")
-    if stored.storage_class in ARCHIVED:
+    if stored.storage_class in ARCHIVED and not is_readable(ctx, stored):
         raise errors.archived(stored.storage_class)
     key = open_key(ctx, bucket, stored.encryption, req)
     answer, start, length = _answer(ctx, req, bucket, stored)
@@ -74,6 +77,13 @@ def _answer(ctx: Context, req: dict[str, Any], bucket: Bucket, stored: Stored) -
         answer["VersionId"] = version_id
     if stored.storage_class != "STANDARD":
         answer["StorageClass"] = stored.storage_class
+        answer |= restore_header(ctx, stored)
+    if "lifecycle" in bucket.configured and "VersionId" not in req:
+        answer |= expiration_header(ctx, bucket, stored)
+    if stored.replication:
+        answer["ReplicationStatus"] = stored.replication
+    if bucket.object_lock:
+        answer |= lock_to_wire(stored)
     if stored.tags:
         answer["TagCount"] = len(stored.tags)
     for member, header in _OVERRIDES.items():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.services.s3 import errors
+from cloudjar.services.s3.acls import read_grants
 from cloudjar.services.s3.buckets import Bucket
+from cloudjar.services.s3.locks import read_lock
 from cloudjar.services.s3.tagging import read_tagging_header
 
 SYSTEM = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires", "WebsiteRedirectLocation")
@@ -29,14 +32,7 @@ ARCHIVED = frozenset(("GLACIER", "DEEP_ARCHIVE"))
 """Storage classes whose objects are read only after a restore."""
 
 _REFUSED = {
-    "ObjectLockMode": "object lock",
-    "ObjectLockRetainUntilDate": "object lock",
-    "ObjectLockLegalHoldStatus": "object lock",
-    "ObjectLockEventHold": "object lock",
-    "GrantFullControl": "access control lists",
-    "GrantRead": "access control lists",
-    "GrantReadACP": "access control lists",
-    "GrantWriteACP": "access control lists",
+    "ObjectLockEventHold": "event holds",
     "WriteOffsetBytes": "appending to objects",
 }
 
@@ -47,16 +43,13 @@ def refuse(req: dict[str, Any], operation: str) -> None:
         raise not_implemented("s3", operation, next(words for name, words in _REFUSED.items() if name in req))
 
 
-def read_metadata(req: dict[str, Any], bucket: Bucket, operation: str) -> dict[str, Any]:
+def read_metadata(ctx: Context, req: dict[str, Any], bucket: Bucket, operation: str) -> dict[str, Any]:
     """The fields of a new object that its request gives: headers, metadata, storage_class, tags."""
     refuse(req, operation)
-    acl = req.get("ACL")
-    if acl is not None and acl != "bucket-owner-full-control":
-        if bucket.ownership == "BucketOwnerEnforced":
-            raise errors.acls_disabled()
-        if acl != "private":
-            raise not_implemented("s3", operation, "access control lists")
-    fields: dict[str, Any] = {"headers": system_metadata(req)}
+    account, grants = read_grants(ctx, bucket, req)
+    fields: dict[str, Any] = {"headers": system_metadata(req), "account": account, **read_lock(ctx, bucket, req)}
+    if grants:
+        fields["grants"] = grants
     metadata = req.get("Metadata")
     if metadata:
         size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())

@@ -76,7 +76,7 @@ def drop_uploads(ctx: Context, bucket: str) -> None:
 def create_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
     names.check_key(req["Key"])
-    fields = read_metadata(req, bucket, "CreateMultipartUpload")
+    fields = read_metadata(ctx, req, bucket, "CreateMultipartUpload")
     algorithm, checksum_type = _checksum(req)
     upload_id = ctx.ids.text(ALNUM + "._", 128)
     encryption, _ = begin(ctx, bucket, req["Key"], req)

@@ -21,7 +21,16 @@ KINDS = {
 }
 """The configuration's member, the member that names the target, and the target's service."""
 
-FAMILIES = ("ObjectCreated", "ObjectRemoved", "ObjectTagging")
+FAMILIES = (
+    "ObjectCreated",
+    "ObjectRemoved",
+    "ObjectTagging",
+    "ObjectAcl",
+    "ObjectRestore",
+    "LifecycleExpiration",
+    "LifecycleTransition",
+    "Replication",
+)
 """Families of events that happen here; others can be subscribed to as soon as they do."""
 
 PRINCIPAL = "s3.amazonaws.com"
@@ -184,7 +193,7 @@ def tell(ctx: Context, bucket: Bucket, name: str, stored: Stored, sequencer: str
 def record_of(ctx: Context, bucket: Bucket, name: str, stored: Stored, configuration: str, sequencer: str) -> dict[str, Any]:
     """The event as targets get it. Source: "Event message structure" in the Amazon S3 User Guide."""
     about: dict[str, Any] = {"key": quote_plus(stored.key, safe="/")}
-    if not name.startswith("ObjectRemoved"):
+    if not name.startswith(("ObjectRemoved", "LifecycleExpiration")):
         about["size"] = stored.size
     if stored.etag and name != "ObjectRemoved:Delete":
         about["eTag"] = stored.etag

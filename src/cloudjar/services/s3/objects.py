@@ -148,7 +148,9 @@ def find_object(ctx: Context, bucket: Bucket, key: str, version_id: str | None =
             return current
         newest = newest_version(ctx, bucket, key) if bucket.versioning else None
         if newest is not None:
+            _check_may_list(ctx, bucket)
             raise errors.no_such_key(key, x_amz_delete_marker="true", x_amz_version_id=newest.version_id or NULL)
+        _check_may_list(ctx, bucket)
         raise errors.no_such_key(key)
     found = find_version(ctx, bucket, key, version_id)
     if found is None:
@@ -158,6 +160,13 @@ def find_object(ctx: Context, bucket: Bucket, key: str, version_id: str | None =
         headers = {"x_amz_delete_marker": "true", "x_amz_version_id": version_id, "allow": "DELETE", "last_modified": stamp}
         raise errors.method_not_allowed(method, "DeleteMarker", **headers)
     return found
+
+
+def _check_may_list(ctx: Context, bucket: Bucket) -> None:
+    """Who may not list a bucket does not learn which keys it lacks."""
+    owns = ctx.principal.kind == "root" and ctx.principal.account == bucket.account
+    if not owns and not ctx.world.host.allowed(ctx, "s3:ListBucket", bucket.arn):
+        raise errors.access_denied()
 
 
 def find_version(ctx: Context, bucket: Bucket, key: str, version_id: str) -> Stored | None:

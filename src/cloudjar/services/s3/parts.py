@@ -92,7 +92,6 @@ def complete_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[str, An
             extents=tuple(extent for part in parts for extent in part.extents),
             checksum=checksum,
             parts=tuple(PartInfo(part.number, part.size, part.checksum if checksum else "") for part in parts),
-            account=upload.account,
             encryption=upload.encryption,
             **upload.fields,
         ),

@@ -8,8 +8,12 @@ from typing import Any
 from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
 from cloudjar.services.s3 import errors, public_access
+from cloudjar.services.s3.acls import grants_of, owner_of
 from cloudjar.services.s3.bucket_policies import policy_of
-from cloudjar.services.s3.buckets import Bucket
+from cloudjar.services.s3.buckets import ENFORCED, Bucket
+from cloudjar.services.s3.grants import USER, statements
+from cloudjar.services.s3.names import canonical_user
+from cloudjar.services.s3.objects import Object
 
 _POLICY_OPERATIONS = frozenset({"PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy"})
 
@@ -26,15 +30,40 @@ def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
         # Whose name it is already, the operation says.
         return None
     found = policy_of(ctx, bucket)
+    granted = _granted(ctx, bucket, arn) if bucket.ownership != ENFORCED else []
     # The root user of a bucket's account can always mend a policy that locks everybody out.
     rescue = ctx.principal.kind == "root" and ctx.principal.account == bucket.account and ctx.call_info.operation in _POLICY_OPERATIONS
     if found is None or rescue:
-        return ResourcePolicy(bucket.account)
+        return ResourcePolicy(bucket.account, _with(None, granted), arn)
     document: str | None = found.document
     outside = ctx.principal.account != bucket.account and ctx.principal.kind != "service"
     if found.public and outside and public_access.of(ctx, bucket).restrict:
         document = _denials_only(found.document)
-    return ResourcePolicy(bucket.account, document, arn)
+    return ResourcePolicy(bucket.account, _with(document, granted), arn)
+
+
+def _granted(ctx: Context, bucket: Bucket, arn: str) -> list[dict[str, Any]]:
+    """What access control lists give to a caller from outside, as statements."""
+    who = ctx.principal
+    if who.account == bucket.account or who.kind == "service":
+        return []
+    ignore = public_access.of(ctx, bucket).ignore_acls
+    found = statements(grants_of(ctx, bucket), who, of_object=False, ignore_public=ignore)
+    key = arn.split(":", 5)[-1].partition("/")[2]
+    stored = ctx.get(Object, bucket.name, key) if key else None
+    if stored is not None:
+        grants = stored.grants or ((USER, canonical_user(owner_of(bucket, stored)), "FULL_CONTROL"),)
+        found += statements(grants, who, of_object=True, ignore_public=ignore)
+    return found
+
+
+def _with(document: str | None, more: list[dict[str, Any]]) -> str | None:
+    """A policy with further statements."""
+    if not more:
+        return document
+    read: dict[str, Any] = json.loads(document) if document else {"Version": "2012-10-17", "Statement": []}
+    given = read["Statement"] if isinstance(read["Statement"], list) else [read["Statement"]]
+    return json.dumps({**read, "Statement": given + more})
 
 
 def _denials_only(document: str) -> str | None:

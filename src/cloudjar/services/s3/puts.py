@@ -13,6 +13,7 @@ from cloudjar.services.s3.conditions import check_form, check_write
 from cloudjar.services.s3.encryption import begin, to_wire
 from cloudjar.services.s3.events import notify
 from cloudjar.services.s3.forms import FormFile
+from cloudjar.services.s3.lifecycle import expiration_header
 from cloudjar.services.s3.metadata import read_metadata
 from cloudjar.services.s3.objects import Object, shown_version, store
 from cloudjar.services.s3.payload import receive
@@ -26,7 +27,7 @@ async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     with ctx.transaction():
         bucket = find_bucket(ctx, req)
         names.check_key(key)
-        fields = read_metadata(req, bucket, "PutObject")
+        fields = read_metadata(ctx, req, bucket, "PutObject")
         if conditional:
             check_form(req, "PutObject")
             check_write(req, ctx.get(Object, bucket.name, key), key)
@@ -48,13 +49,14 @@ async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 size=received.blob.size,
                 extents=received.extents,
                 checksum=received.checksum,
-                account=ctx.account,
                 encryption=encryption,
                 **fields,
             ),
         )
         notify(ctx, bucket, "ObjectCreated:Post" if isinstance(req.get("Body"), FormFile) else "ObjectCreated:Put", stored)
+        ends = expiration_header(ctx, bucket, stored) if bucket.configured else {}
     answer: dict[str, Any] = {"ETag": f'"{stored.etag}"', **to_wire(encryption), **checksum_to_wire(stored.checksum)}
+    answer |= ends
     version_id = shown_version(bucket, stored)
     if version_id is not None:
         answer["VersionId"] = version_id

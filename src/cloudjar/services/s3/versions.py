@@ -26,6 +26,9 @@ def put_bucket_versioning(ctx: Context, req: dict[str, Any]) -> None:
     status = configuration.get("Status")
     if status not in ("Enabled", "Suspended"):
         raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified", status=400)
+    if bucket.object_lock and status == "Suspended":
+        words = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        raise errors.invalid_bucket_state(words)
     ctx.put(replace(bucket, versioning=status))
 
 
