@@ -63,3 +63,23 @@ def event_too_large() -> AwsError:
 
 def bad_pattern(message: str) -> AwsError:
     return invalid(f"Invalid filter pattern: {message}")
+
+
+def filter_not_found(kind: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"The specified {kind} filter does not exist.")
+
+
+def limit_exceeded() -> AwsError:
+    return AwsError("LimitExceededException", "Resource limit exceeded.")
+
+
+def cannot_invoke() -> AwsError:
+    return invalid("Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your function.")
+
+
+def malformed_query(message: str) -> AwsError:
+    return AwsError("MalformedQueryException", message)
+
+
+def query_not_found(query: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Query {query} does not exist.")

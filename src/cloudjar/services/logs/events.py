@@ -11,7 +11,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.keys import decode, encode
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.logs import errors
+from cloudjar.services.logs import errors, metric_filters, subscriptions
 from cloudjar.services.logs.filter_pattern import compile_pattern
 from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, milliseconds, named_group
 from cloudjar.services.logs.streams import LogStream, find_stream, stream_resource
@@ -59,6 +59,10 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             )
         )
         ctx.put(replace(group, stored_bytes=group.stored_bytes + size))
+        if group.metric_filters:
+            metric_filters.observe(ctx, group, kept)
+        if group.subscriptions:
+            subscriptions.observe(ctx, group, stream.name, kept)
     answer: dict[str, Any] = {"nextSequenceToken": f"{first_seq:056d}"}
     if rejected:
         answer["rejectedLogEventsInfo"] = rejected

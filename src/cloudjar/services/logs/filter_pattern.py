@@ -252,6 +252,36 @@ def _descend(value: Any, step: str | int) -> list[Any]:
 
 
 def _fields_pattern(text: str) -> Predicate:
+    names, conditions = _columns(text)
+
+    def operand(column: str) -> Callable[[Any], list[Any]]:
+        if column not in names:
+            raise errors.bad_pattern(f"there is no field {column!r}")
+        return lambda row: [row[column]] if column in row else []
+
+    checks = [_Expression(condition, operand).parse() for condition in conditions]
+
+    def matches(message: str) -> bool:
+        row = _row(names, message)
+        return row is not None and all(check(row) for check in checks)
+
+    return matches
+
+
+def _row(names: list[str], message: str) -> dict[str, str] | None:
+    """A message's space-delimited fields by name; None if their number does not fit."""
+    values = [part[1:-1] if part[0] in '"[' and len(part) > 1 else part for part in _FIELD.findall(message)]
+    if "..." in names:
+        head = names.index("...")
+        tail = len(names) - head - 1
+        if len(values) < head + tail:
+            return None
+        return dict(zip(names[:head], values, strict=False)) | dict(zip(names[head + 1 :], values[len(values) - tail :], strict=False))
+    return dict(zip(names, values, strict=True)) if len(values) == len(names) else None
+
+
+def _columns(text: str) -> tuple[list[str], list[str]]:
+    """The names of the fields of a space-delimited pattern, and the fields that have conditions."""
     columns = [column.strip() for column in re.split(r",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", text)] if text.strip() else []
     names: list[str] = []
     conditions: list[str] = []
@@ -263,26 +293,31 @@ def _fields_pattern(text: str) -> Predicate:
             conditions.append(column)
     if names.count("...") > 1:
         raise errors.bad_pattern("... may stand once")
+    return names, conditions
 
-    def operand(column: str) -> Callable[[Any], list[Any]]:
-        if column not in names:
-            raise errors.bad_pattern(f"there is no field {column!r}")
-        return lambda row: [row[column]] if column in row else []
 
-    checks = [_Expression(condition, operand).parse() for condition in conditions]
+def compile_selector(pattern: str, selector: str) -> Callable[[str], str | None]:
+    """What reads a selector ("$.size", or "$size" of a space-delimited pattern) from a message that matches."""
+    text = pattern.strip()
+    if text.startswith("["):
+        names, _ = _columns(text[1:-1])
+        if selector[1:] not in names:
+            raise errors.bad_pattern(f"there is no field {selector!r}")
+        return lambda message: (_row(names, message) or {}).get(selector[1:])
+    get = _json_operand(selector)
 
-    def matches(message: str) -> bool:
-        values = [part[1:-1] if part[0] in '"[' and len(part) > 1 else part for part in _FIELD.findall(message)]
-        if "..." in names:
-            head = names.index("...")
-            tail = len(names) - head - 1
-            if len(values) < head + tail:
-                return False
-            row = dict(zip(names[:head], values, strict=False)) | dict(zip(names[head + 1 :], values[len(values) - tail :], strict=False))
-        elif len(values) != len(names):
-            return False
-        else:
-            row = dict(zip(names, values, strict=True))
-        return all(check(row) for check in checks)
+    def read(message: str) -> str | None:
+        found = get(_loads(message))
+        return _text(found[0]) if found else None
 
-    return matches
+    return read
+
+
+def selectors_of(pattern: str) -> list[str]:
+    """The selectors that a pattern speaks of: what TestMetricFilter extracts."""
+    text = pattern.strip()
+    if text.startswith("["):
+        return [f"${name}" for name in _columns(text[1:-1])[0] if name != "..."]
+    if text.startswith("{"):
+        return [found.group("selector") for found in _TOKEN.finditer(text[1:-1]) if found.group("selector")]
+    return []

@@ -29,6 +29,8 @@ class LogGroup(Record):
     retention_days: int | None = None
     protected: bool = False
     stored_bytes: int = 0
+    metric_filters: int = 0
+    subscriptions: int = 0
 
     def oldest(self, now: datetime) -> int | None:
         """Events before this instant (milliseconds since 1970) have expired; None if none ever do."""
@@ -119,12 +121,18 @@ def create_log_group(ctx: Context, req: dict[str, Any]) -> None:
 
 @operation(on=group_resource)
 def delete_log_group(ctx: Context, req: dict[str, Any]) -> None:
+    from cloudjar.services.logs.metric_filters import MetricFilter
     from cloudjar.services.logs.streams import LogStream
+    from cloudjar.services.logs.subscriptions import Subscription
 
     group = find_group(ctx, req["logGroupName"])
     if group.protected:
         raise errors.group_protected()
     ctx.delete(group)
+    for metric_filter in list(ctx.where(MetricFilter, group=group.uid)):
+        ctx.delete(metric_filter)
+    for subscription in list(ctx.where(Subscription, group=group.uid)):
+        ctx.delete(subscription)
     ctx.set_tags(group_arn(ctx, group.name), {})
     for stream in ctx.where(LogStream, group=group.uid):
         ctx.delete(stream)
@@ -204,7 +212,7 @@ def group_to_wire(ctx: Context, group: LogGroup) -> dict[str, Any]:
     wire: dict[str, Any] = {
         "logGroupName": group.name,
         "creationTime": milliseconds(group.created),
-        "metricFilterCount": 0,
+        "metricFilterCount": group.metric_filters,
         "arn": arn + ":*",
         "logGroupArn": arn,
         "logGroupClass": group.group_class,

@@ -1,0 +1,149 @@
+"""Subscription filters: log events go to functions and streams as they come."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import datetime
+from typing import Any
+
+from cloudjar.kernel import targets
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.marks import effect, operation
+from cloudjar.kernel.records import Record, record, replace
+from cloudjar.services.logs import errors
+from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, group_arn, group_resource, milliseconds
+from cloudjar.services.logs.metric_filters import compiled
+
+MOST_SUBSCRIPTIONS = 2
+PRINCIPAL = "logs.amazonaws.com"
+_KINDS = ("lambda", "kinesis", "firehose")
+
+
+@record("logs.subscription", key=("group", "name"))
+class Subscription(Record):
+    """A subscription filter of one group; `group` is its uid."""
+
+    group: int
+    name: str
+    group_name: str
+    pattern: str
+    destination: str
+    role: str
+    distribution: str
+    created: datetime
+
+
+@operation(on=group_resource)
+async def put_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
+    for member in ("applyOnTransformedLogs", "fieldSelectionCriteria", "emitSystemFields"):
+        if req.get(member):
+            raise not_implemented("logs", "PutSubscriptionFilter", member)
+    destination = req["destinationArn"]
+    kind = destination.split(":")[2] if destination.count(":") >= 5 else ""
+    if kind not in _KINDS or targets.kind_of(destination) is None:
+        raise not_implemented("logs", "PutSubscriptionFilter", f"destination {destination}")
+    if kind != "lambda" and not req.get("roleArn"):
+        raise errors.invalid("destinationArn for this vendor requires a roleArn.")
+    with ctx.transaction():
+        group = find_group(ctx, req["logGroupName"])
+        compiled(req["filterPattern"])
+        source = group_arn(ctx, group.name) + ":*"
+    if kind == "lambda":
+        # AWS tries whether it may invoke the function before it takes the filter.
+        try:
+            request = {"FunctionName": destination, "InvocationType": "DryRun"}
+            await ctx.as_service(PRINCIPAL, source).call_async("lambda", "Invoke", request)
+        except AwsError:
+            raise errors.cannot_invoke() from None
+    with ctx.transaction():
+        _store(ctx, req)
+
+
+def _store(ctx: Context, req: dict[str, Any]) -> None:
+    group = find_group(ctx, req["logGroupName"])
+    old = ctx.get(Subscription, group.uid, req["filterName"])
+    if old is None:
+        if group.subscriptions >= MOST_SUBSCRIPTIONS:
+            raise errors.limit_exceeded()
+        ctx.put(replace(group, subscriptions=group.subscriptions + 1))
+    ctx.put(
+        Subscription(
+            group.uid,
+            req["filterName"],
+            group.name,
+            req["filterPattern"],
+            req["destinationArn"],
+            req.get("roleArn") or "",
+            req.get("distribution") or "ByLogStream",
+            old.created if old else ctx.now,
+        )
+    )
+
+
+@operation(on=group_resource)
+def delete_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
+    group = find_group(ctx, req["logGroupName"])
+    found = ctx.get(Subscription, group.uid, req["filterName"])
+    if found is None:
+        raise errors.filter_not_found("subscription")
+    ctx.delete(found)
+    ctx.put(replace(group, subscriptions=group.subscriptions - 1))
+
+
+@operation(on=group_resource)
+def describe_subscription_filters(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    rows = ctx.where(Subscription, group=find_group(ctx, req["logGroupName"]).uid)
+    if prefix := req.get("filterNamePrefix"):
+        rows = rows.starting(prefix).ending(prefix + "\U0010ffff")
+    return ctx.page(req, rows, subscription_to_wire, default=50, maximum=50, error=errors.invalid_token())
+
+
+def subscription_to_wire(found: Subscription) -> dict[str, Any]:
+    wire: dict[str, Any] = {
+        "filterName": found.name,
+        "logGroupName": found.group_name,
+        "filterPattern": found.pattern,
+        "destinationArn": found.destination,
+        "distribution": found.distribution,
+        "creationTime": milliseconds(found.created),
+    }
+    return wire | ({"roleArn": found.role} if found.role else {})
+
+
+def observe(ctx: Context, group: LogGroup, stream: str, events: list[LogEvent]) -> None:
+    """Sends a group's new events to those who subscribed to them."""
+    for found in ctx.where(Subscription, group=group.uid):
+        matches = compiled(found.pattern)
+        wanted = [{"id": event.id, "timestamp": event.time, "message": event.message} for event in events if matches(event.message)]
+        if wanted:
+            message = {
+                "messageType": "DATA_MESSAGE",
+                "owner": ctx.account,
+                "logGroup": group.name,
+                "logStream": stream,
+                "subscriptionFilters": [found.name],
+                "logEvents": wanted,
+            }
+            ctx.effect(deliver, found.destination, found.role, group_arn(ctx, group.name) + ":*", json.dumps(message))
+
+
+@effect
+async def deliver(ctx: Context, destination: str, role: str, source: str, message: str) -> None:
+    """Hands events to a subscriber, compressed; tried again while it fails."""
+    packed = gzip.compress(message.encode(), mtime=0)
+    acting = targets.acting(ctx, role, PRINCIPAL, source)
+    kind = destination.split(":")[2]
+    if kind == "lambda":
+        payload = json.dumps({"awslogs": {"data": base64.b64encode(packed).decode()}})
+        await targets.send(acting, destination, payload, {})
+        return
+    name, region = destination.split("/", 1)[1], destination.split(":")[3]
+    there = acting.at(region=region)
+    if kind == "kinesis":
+        key = json.loads(message)["logStream"]
+        await there.call_async("kinesis", "PutRecord", {"StreamName": name, "Data": packed, "PartitionKey": key})
+    else:
+        await there.call_async("firehose", "PutRecord", {"DeliveryStreamName": name, "Record": {"Data": packed}})
