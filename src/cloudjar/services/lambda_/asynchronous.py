@@ -9,7 +9,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.lambda_ import aliases, destinations
+from cloudjar.services.lambda_ import aliases, destinations, hot_reload, recursion
 from cloudjar.services.lambda_.event_invoke import rules
 from cloudjar.services.lambda_.functions import find_function
 from cloudjar.services.lambda_.invocation import Invocation, Outcome
@@ -35,11 +35,13 @@ class Queued(Record):
     attempts: int = 0
     """How often the function has been tried and failed."""
     throttles: int = 0
+    trace: str = ""
+    """The trace header that it came with."""
 
 
-def accept(ctx: Context, function: str, qualifier: str, request_id: str, payload: bytes, context: str) -> None:
+def accept(ctx: Context, function: str, qualifier: str, request_id: str, payload: bytes, context: str, trace: str = "") -> None:
     """Takes an event on: once this transaction has committed, it is not lost."""
-    ctx.put(Queued(request_id, function, qualifier, ctx.blobs.put(payload), ctx.now, context))
+    ctx.put(Queued(request_id, function, qualifier, ctx.blobs.put(payload), ctx.now, context, trace=trace))
     ctx.effect(run_queued, request_id)
 
 
@@ -64,17 +66,22 @@ async def run_queued(ctx: Context, request_id: str) -> None:
             _give_up(ctx, queued, None, "EventAgeExceeded")
             return
         try:
-            reserved = find_function(ctx, queued.function).reserved_concurrency
+            function = find_function(ctx, queued.function)
             version = aliases.route(ctx, queued.function, queued.qualifier)
         except AwsError:
             # The function, or the version or alias, is gone: there is nobody left to run it.
             ctx.delete(queued)
             return
         arn = function_arn(ctx, queued.function, queued.qualifier)
-        invocation = Invocation(request_id, ctx.blobs.read(queued.payload), arn, trace_id(ctx), queued.context)
+        trace = recursion.lengthened(ctx, queued.trace or trace_id(ctx), function)
+        if trace is None:
+            _give_up(ctx, queued, None, "RecursiveInvocationDetected")
+            return
+        invocation = Invocation(request_id, ctx.blobs.read(queued.payload), arn, trace, queued.context)
         payload = invocation.payload
+    await hot_reload.refresh(ctx, version)
     try:
-        finished = await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved)
+        finished = await ctx.world.part(Pool).invoke(ctx, version, invocation, function.reserved_concurrency)
     except AwsError as error:
         with ctx.transaction():
             _throttled(ctx, queued, error)

@@ -36,6 +36,10 @@ async def fetch(ctx: Context, source: dict[str, Any], operation: str) -> Code:
         if len(data) > ZIPPED_LIMIT:
             raise errors.request_too_large(REQUEST_LIMIT, operation)
     elif source.get("S3Bucket") and source.get("S3Key"):
+        if source["S3Bucket"] == "hot-reload":
+            from cloudjar.services.lambda_ import hot_reload
+
+            return hot_reload.package(source["S3Key"])
         data = await _from_s3(ctx, source)
     else:
         raise errors.invalid("Please provide a source for function code.")

@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import code, errors, interpreters, runtimes
+from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes
 from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
 from cloudjar.services.lambda_.functions import (
     Code,
@@ -73,13 +73,9 @@ def _unsupported(req: dict[str, Any], op: str) -> None:
         raise no("TracingConfig Active")
     if (req.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
         raise no("SnapStart")
-    logging = req.get("LoggingConfig") or {}
-    if logging.get("LogFormat") == "JSON":
-        raise no("LogFormat JSON")
     for member in (
         "KMSKeyArn",
         "FileSystemConfigs",
-        "CodeSigningConfigArn",
         "TenancyConfig",
         "CapacityProviderConfig",
         "DurableConfig",
@@ -133,12 +129,25 @@ def _settings(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("Layers") is not None:
         fields["layers"] = check_layers(ctx, req["Layers"])
     if req.get("LoggingConfig"):
-        fields["log_group"] = req["LoggingConfig"].get("LogGroup") or ""
+        fields |= _logging(req["LoggingConfig"])
     if req.get("DeadLetterConfig") is not None:
         fields["dead_letter_arn"] = _dead_letter(req["DeadLetterConfig"].get("TargetArn") or "")
     if req.get("Architectures"):
         fields["architecture"] = req["Architectures"][0]
     return fields
+
+
+def _logging(given: dict[str, Any]) -> dict[str, Any]:
+    json_format = given.get("LogFormat") == "JSON"
+    levels = [given.get("ApplicationLogLevel"), given.get("SystemLogLevel")]
+    if any(levels) and not json_format:
+        raise errors.invalid("To set ApplicationLogLevel or SystemLogLevel, LogFormat must be JSON.")
+    return {
+        "log_group": given.get("LogGroup") or "",
+        "log_format": given.get("LogFormat") or "Text",
+        "application_log_level": levels[0] or "",
+        "system_log_level": levels[1] or "",
+    }
 
 
 def _dead_letter(arn: str) -> str:
@@ -184,12 +193,13 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
         _check_role(ctx, req["Role"])
+        signing = code_signing.checked(ctx, req["CodeSigningConfigArn"]) if req.get("CodeSigningConfigArn") else ""
     package = await code.fetch(ctx, req["Code"], "CreateFunction")
     with ctx.transaction():
         _check_size(ctx, package, settings.get("layers", ()))
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
-        ctx.put(Function(who.name, ctx.now))
+        ctx.put(Function(who.name, ctx.now, code_signing=signing))
         version = ctx.put(
             Version(
                 name=who.name,
@@ -225,6 +235,7 @@ async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, A
         _check_latest(who.qualifier)
         check_revision(req.get("RevisionId"), old.revision)
         runtimes.may_update(runtimes.RUNTIMES[old.runtime], judged_at(ctx))
+        code_signing.check_signed(ctx, who.name)
     package = await code.fetch(ctx, req, "UpdateFunctionCode")
     with ctx.transaction():
         old = find_version(ctx, who.name)

@@ -44,6 +44,8 @@ class Deployments:
 
     async def task(self, package: Code) -> str:
         """The directory of a package."""
+        if package.folder:
+            return package.folder
         target = self.directory / "code" / _name(package.sha256)
         await self._once(target, lambda fresh: self._unpack(package, fresh))
         return str(target)

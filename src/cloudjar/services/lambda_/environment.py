@@ -74,6 +74,7 @@ def variables(version: Version, *, region: str, stream: str, runtime_api: str, e
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
         "AWS_LAMBDA_LOG_GROUP_NAME": version.logs_to,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_LAMBDA_LOG_FORMAT": version.log_format,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_ACCESS_KEY_ID": session.access_key,
@@ -84,6 +85,8 @@ def variables(version: Version, *, region: str, stream: str, runtime_api: str, e
         "_AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129",
         "_AWS_XRAY_DAEMON_PORT": "2000",
     }
+    if version.log_format == "JSON":
+        env["AWS_LAMBDA_LOG_LEVEL"] = version.application_log_level or "INFO"
     family = RUNTIMES[version.runtime].family
     if family == "nodejs":
         major = version.runtime.removeprefix("nodejs").split(".")[0]

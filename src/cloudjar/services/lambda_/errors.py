@@ -138,3 +138,9 @@ def url_exists(arn: str) -> AwsError:
         f"Failed to create function url config for [functionArn = {arn}]. "
         "Error message:  FunctionUrlConfig exists for this Lambda function",
     )
+
+
+def recursive(name: str) -> AwsError:
+    return _user(
+        "RecursiveInvocationException", f"Lambda has detected the function {name} being invoked in a recursive loop and stopped it."
+    )

@@ -168,6 +168,8 @@ class ExecutionEnvironment:
 
     def write(self, text: str, *, in_tail: bool = True) -> None:
         """Adds to the log, whole lines. It is stored within a second, or at the latest by `flush`."""
+        if not text:
+            return
         self._lines.append((self._now(), text))
         self._bytes += len(text)
         if in_tail:

@@ -25,6 +25,8 @@ class Code(Struct, frozen=True):
     size: int
     unzipped: int = 0
     """Bytes when unpacked."""
+    folder: str = ""
+    """A folder of this machine that the code stays in (hot-reload); "" for a package."""
 
 
 @record("lambda.function", key="name")
@@ -35,6 +37,9 @@ class Function(Record):
     created: datetime
     last_version: int = 0
     reserved_concurrency: int | None = None
+    recursive_loop: str = "Terminate"
+    code_signing: str = ""
+    """The id of its code signing configuration."""
 
 
 @record("lambda.version", key=("name", "number"), blobs=lambda v: [v.code.blob.id] if v.code.blob.id else [])
@@ -58,6 +63,10 @@ class Version(Record):
     architecture: str = "x86_64"
     log_group: str = ""
     """"" means /aws/lambda/NAME."""
+    log_format: str = "Text"
+    application_log_level: str = ""
+    system_log_level: str = ""
+    tracing: str = "PassThrough"
     dead_letter_arn: str = ""
     state: str = "Active"
     update_status: str = "Successful"
@@ -131,7 +140,7 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         "LastModified": aws_time(version.modified),
         "CodeSha256": version.code.sha256,
         "Version": version.label,
-        "TracingConfig": {"Mode": "PassThrough"},
+        "TracingConfig": {"Mode": version.tracing},
         "RevisionId": version.revision,
         "State": version.state,
         "LastUpdateStatus": version.update_status,
@@ -140,8 +149,13 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         "EphemeralStorage": {"Size": version.storage_mb},
         "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(ctx, version.runtime)},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": version.logs_to},
+        "LoggingConfig": {"LogFormat": version.log_format, "LogGroup": version.logs_to},
     }
+    if version.log_format == "JSON":
+        wire["LoggingConfig"] |= {
+            "ApplicationLogLevel": version.application_log_level or "INFO",
+            "SystemLogLevel": version.system_log_level or "INFO",
+        }
     if version.state == "Pending":
         wire |= {"StateReason": "The function is being created.", "StateReasonCode": "Creating"}
     if version.update_status == "InProgress" and version.state == "Active":

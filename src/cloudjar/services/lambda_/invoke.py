@@ -14,7 +14,7 @@ import msgspec
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.lambda_ import aliases, errors
+from cloudjar.services.lambda_ import aliases, errors, hot_reload, recursion
 from cloudjar.services.lambda_.asynchronous import accept
 from cloudjar.services.lambda_.functions import find_function, find_version
 from cloudjar.services.lambda_.invocation import Invocation
@@ -26,7 +26,7 @@ SYNCHRONOUS_LIMIT = 6_291_456
 EVENT_LIMIT = 1_048_576
 """Bytes of a payload: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 _TAIL = 4096
-_TRACE = re.compile(r"[A-Za-z0-9=;:.-]{1,256}")
+_TRACE = re.compile(r"[A-Za-z0-9=;:.|-]{1,512}")
 
 
 @operation(on=on_function)
@@ -43,15 +43,20 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     payload = checked_json(payload)
     context = _client_context(req.get("ClientContext") or "")
     with ctx.transaction():
-        reserved = find_function(ctx, who.name, who.qualifier).reserved_concurrency
+        function = find_function(ctx, who.name, who.qualifier)
+        reserved = function.reserved_concurrency
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
         if kind == "DryRun":
             return {"StatusCode": 204, "ExecutedVersion": version.label}
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         if kind == "Event":
-            accept(ctx, who.name, who.qualifier, request_id, payload, context)
+            accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx))
             return {"StatusCode": 202}
-        invocation = Invocation(request_id, payload, function_arn(ctx, who.name, who.qualifier), trace_id(ctx), context)
+        trace = recursion.lengthened(ctx, trace_id(ctx), function)
+        if trace is None:
+            raise errors.recursive(who.name)
+        invocation = Invocation(request_id, payload, function_arn(ctx, who.name, who.qualifier), trace, context)
+    await hot_reload.refresh(ctx, version)
     finished = await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved)
     answer: dict[str, Any] = {"StatusCode": 200, "Payload": finished.outcome.payload, "ExecutedVersion": version.label}
     if finished.outcome.error:
@@ -104,6 +109,7 @@ async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         arn = function_arn(ctx, who.name, who.qualifier)
         invocation = Invocation(request_id, payload, arn, trace_id(ctx), context, stream)
+    await hot_reload.refresh(ctx, version)
     task = asyncio.get_running_loop().create_task(ctx.world.part(Pool).invoke(ctx, version, invocation, reserved))
     return await Streamed.begun(stream, task, version.label)
 

@@ -1,4 +1,4 @@
-"""Settings of a function that stay at their defaults: runtime updates, and code signing, which no function here has."""
+"""Runtime updates, which stay at their default."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.lambda_.functions import find_function, find_version
+from cloudjar.services.lambda_.functions import find_version
 from cloudjar.services.lambda_.names import function_arn, named, on_function, owner
 
 
@@ -23,10 +23,3 @@ def put_runtime_management_config(ctx: Context, req: dict[str, Any]) -> dict[str
     if req["UpdateRuntimeOn"] != "Auto":
         raise not_implemented("lambda", "PutRuntimeManagementConfig", "the interpreters are this machine's own, and so are their updates")
     return get_runtime_management_config(ctx, req)
-
-
-@operation(on=on_function)
-def get_function_code_signing_config(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    ctx, who = owner(ctx, req), named(ctx, req)
-    find_function(ctx, who.name)
-    return {"CodeSigningConfigArn": "", "FunctionName": who.name}

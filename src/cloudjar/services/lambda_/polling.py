@@ -11,7 +11,7 @@ from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import aliases, queue_source, stream_source
+from cloudjar.services.lambda_ import aliases, hot_reload, queue_source, stream_source
 from cloudjar.services.lambda_.event_sources import EventSourceMapping
 from cloudjar.services.lambda_.functions import find_function
 from cloudjar.services.lambda_.invocation import Invocation
@@ -124,6 +124,7 @@ class Poller:
             version = aliases.route(ctx, mapping.function, mapping.qualifier)
             arn = function_arn(ctx, mapping.function, mapping.qualifier)
             invocation = Invocation(ctx.ids.uuid(), payload, arn, trace_id(ctx))
+        await hot_reload.refresh(ctx, version)
         return await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved), version.label
 
 

@@ -18,22 +18,14 @@ from cloudjar.services.lambda_.deploy import Deployments
 from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint, entrypoint
 from cloudjar.services.lambda_.execution import INIT_SECONDS, ExecutionEnvironment
 from cloudjar.services.lambda_.functions import Version
-from cloudjar.services.lambda_.invocation import (
-    Invocation,
-    Outcome,
-    crash_lines,
-    end_line,
-    failure,
-    init_report_line,
-    report_line,
-    start_line,
-)
+from cloudjar.services.lambda_.invocation import Invocation, Outcome, failure
 from cloudjar.services.lambda_.layers import layer_code
 from cloudjar.services.lambda_.logs import ship
 from cloudjar.services.lambda_.pipe import Pipe
 from cloudjar.services.lambda_.runtime_api import plane
 from cloudjar.services.lambda_.runtimes import RUNTIMES
 from cloudjar.services.lambda_.standby import Key, Standbys
+from cloudjar.services.lambda_.system_log import SystemLog
 
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
@@ -114,16 +106,17 @@ class Pool:
             env, problem, milliseconds = await self._cold(ctx, version, invocation)
         reusable = False
         try:
-            env.write(start_line(request_id, version.label))
+            lines = SystemLog(version, self._world.clock.now)
+            env.write(lines.start(request_id))
             if problem is None:
                 outcome, took = await env.run(invocation, version.timeout_seconds - milliseconds / 1000)
                 milliseconds += took
             else:
                 outcome = problem
-            for line in crash_lines(request_id, outcome, version.timeout_seconds, self._world.clock.now()):
+            for line in lines.crash(request_id, outcome):
                 env.write(line)
-            env.write(end_line(request_id))
-            env.write(report_line(request_id, env.report(milliseconds), outcome))
+            env.write(lines.end(request_id))
+            env.write(lines.report(request_id, env.report(milliseconds), outcome))
             env.flush()
             reusable = env.alive and not self._closed
             return Finished(outcome, env.take_tail())
@@ -202,7 +195,7 @@ class Pool:
             if problem is None or problem.error == "Runtime.InvalidEntrypoint":
                 return env, problem, 0.0
             # Lambda tries again within the invocation, and its time limit.
-            env.write(init_report_line(env.init_ms or 0.0, "init", problem))
+            env.write(SystemLog(version, self._world.clock.now).init_report(env.init_ms or 0.0, "init", problem))
             await self._end(env)
             failed, env = env, None
             env = self._make(ctx, version, stream=failed.stream)
@@ -215,7 +208,7 @@ class Pool:
             raise
         spent, env.init_ms = env.init_ms or 0.0, None
         if problem is not None:
-            env.write(init_report_line(spent, "invoke", problem))
+            env.write(SystemLog(version, self._world.clock.now).init_report(spent, "invoke", problem))
             await env.kill()
         return env, problem, spent
 
@@ -257,7 +250,7 @@ class Pool:
         version = env.version
         interpreter = interpreters.find(RUNTIMES[version.runtime])
         really = f" ({interpreter.version} of this machine)" if interpreter and interpreter.version else ""
-        env.write(f"INIT_START Runtime Version: {version.runtime}{really}\n", in_tail=False)
+        env.write(SystemLog(version, self._world.clock.now).init_start(f"{version.runtime}{really}"), in_tail=False)
         try:
             if env.pipe is None:
                 await self._launch(env, ctx)

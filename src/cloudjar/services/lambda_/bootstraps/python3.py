@@ -225,8 +225,30 @@ def _set_up_logging(logging):
     handler.setFormatter(
         logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n", "%Y-%m-%dT%H:%M:%S")
     )
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        handler.setFormatter(_json_formatter(logging))
+        level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO")
+        logging.getLogger().setLevel({"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL"}.get(level, level))
     handler.addFilter(LambdaLoggerFilter())
     logging.getLogger().addHandler(handler)
+
+
+def _json_formatter(logging):
+    known = set(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"aws_request_id", "message", "asctime"}
+
+    class JsonFormatter(logging.Formatter):
+        def format(self, record):
+            stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ")
+            line = {"timestamp": stamp, "level": record.levelname, "message": record.getMessage(), "logger": record.name}
+            line.update((name, value) for name, value in vars(record).items() if name not in known)
+            if record.exc_info:
+                line["errorType"] = record.exc_info[0].__name__
+                line["errorMessage"] = str(record.exc_info[1])
+                line["stackTrace"] = self.formatException(record.exc_info).split("\n")
+            line["requestId"] = record.aws_request_id
+            return json.dumps(line, default=str) + "\n"
+
+    return JsonFormatter()
 
 
 # The handler

@@ -1,0 +1,159 @@
+"""Hot reload, recursion, code signing, and telling queues, topics and buses how events ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudjar.gateway.inprocess import LocalWorld
+
+from .conftest import Functions
+
+FAIL = "def handler(event, context):\n    raise ValueError('no')\n"
+
+
+def test_code_in_a_hot_reload_folder_is_seen_as_soon_as_it_changes(functions: Functions, tmp_path: Path) -> None:
+    source = tmp_path / "app.py"
+    source.write_text("def handler(event, context):\n    return 'before'\n")
+    os.chmod(tmp_path, 0o755)
+    code = {"S3Bucket": "hot-reload", "S3Key": str(tmp_path)}
+    functions.create("hot", {"app.py": ""}, Code=code)
+    first = functions.invoke("hot")
+    source.write_text("def handler(event, context):\n    return 'after it'\n")
+    assert (first.value, functions.invoke("hot").value) == ("before", "after it")
+
+
+def test_a_hot_reload_folder_that_is_not_there_is_refused(functions: Functions) -> None:
+    with pytest.raises(ClientError, match="is not a folder of this machine"):
+        functions.create("hot", {"app.py": ""}, Code={"S3Bucket": "hot-reload", "S3Key": "/no/such/folder"})
+
+
+LOOP = """
+import boto3, json
+def handler(event, context):
+    print('round', event['n'])
+    boto3.client('lambda').invoke(FunctionName=context.function_name, InvocationType='Event', Payload=json.dumps({'n': event['n'] + 1}))
+"""
+
+
+def test_a_function_that_calls_itself_is_stopped_after_sixteen_rounds(
+    functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("loop", LOOP, MemorySize=256)
+    functions.client.invoke(FunctionName="loop", InvocationType="Event", Payload=b'{"n": 1}')
+    world.settle()
+    assert sum(line.startswith("round") for line in log_lines("/aws/lambda/loop")) == 16
+
+
+def test_recursion_can_be_allowed(functions: Functions) -> None:
+    functions.python("f", FAIL)
+    assert functions.client.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Terminate"
+    functions.client.put_function_recursion_config(FunctionName="f", RecursiveLoop="Allow")
+    assert functions.client.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Allow"
+
+
+def test_an_enforced_code_signing_configuration_refuses_unsigned_code(functions: Functions, aws_error: Any) -> None:
+    client = functions.client
+    functions.python("f", FAIL)
+    profile = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/abcdefghij"
+    policies = {"UntrustedArtifactOnDeployment": "Enforce"}
+    config = client.create_code_signing_config(AllowedPublishers={"SigningProfileVersionArns": [profile]}, CodeSigningPolicies=policies)[
+        "CodeSigningConfig"
+    ]
+    arn = config["CodeSigningConfigArn"]
+    client.put_function_code_signing_config(FunctionName="f", CodeSigningConfigArn=arn)
+    assert client.get_function_code_signing_config(FunctionName="f")["CodeSigningConfigArn"] == arn
+    assert len(client.list_functions_by_code_signing_config(CodeSigningConfigArn=arn)["FunctionArns"]) == 1
+    with aws_error("ResourceConflictException"):
+        client.delete_code_signing_config(CodeSigningConfigArn=arn)
+    with aws_error("CodeVerificationFailedException"):
+        client.update_function_code(FunctionName="f", ZipFile=b"x")
+    client.delete_function_code_signing_config(FunctionName="f")
+    client.delete_code_signing_config(CodeSigningConfigArn=arn)
+    assert client.list_code_signing_configs()["CodeSigningConfigs"] == []
+
+
+def _allow(world: LocalWorld, action: str) -> None:
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+    world.client("iam").put_role_policy(RoleName="function", PolicyName=action.replace(":", "-"), PolicyDocument=json.dumps(policy))
+
+
+def test_an_event_that_failed_goes_to_a_dead_letter_queue(functions: Functions, world: LocalWorld) -> None:
+    _allow(world, "sqs:SendMessage")
+    sqs = world.client("sqs")
+    url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    functions.python("f", FAIL, DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"})
+    functions.client.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+    functions.client.invoke(FunctionName="f", InvocationType="Event", Payload=b'{"n": 1}')
+    world.settle()
+    [message] = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
+    assert message["Body"] == '{"n": 1}'
+    assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no"
+
+
+def test_a_topic_and_a_bus_are_told_as_destinations(functions: Functions, world: LocalWorld) -> None:
+    for action in ("sns:Publish", "events:PutEvents"):
+        _allow(world, action)
+    sqs, sns, events = (world.client(name) for name in ("sqs", "sns", "events"))
+    url = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    queue = "arn:aws:sqs:us-east-1:000000000000:seen"
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+    events.put_rule(Name="r", EventPattern='{"source": ["lambda"]}')
+    events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": queue}])
+    functions.python("f", "def handler(event, context):\n    return 1 / event\n")
+    functions.client.put_function_event_invoke_config(
+        FunctionName="f",
+        MaximumRetryAttempts=0,
+        DestinationConfig={
+            "OnSuccess": {"Destination": "arn:aws:events:us-east-1:000000000000:event-bus/default"},
+            "OnFailure": {"Destination": topic},
+        },
+    )
+    for payload in (b"1", b"0"):
+        functions.client.invoke(FunctionName="f", InvocationType="Event", Payload=payload)
+        world.settle()
+    bodies = [json.loads(m["Body"]) for m in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
+    [bus] = [body for body in bodies if "detail-type" in body]
+    [told] = [body for body in bodies if "requestContext" in body]
+    assert (bus["detail-type"], bus["detail"]["responsePayload"]) == ("Lambda Function Invocation Result - Success", 1.0)
+    assert told["requestContext"]["condition"] == "RetriesExhausted"
+
+
+LOGS = """
+import logging
+log = logging.getLogger()
+def handler(event, context):
+    log.debug('quiet')
+    log.warning('careful', extra={'order': 7})
+"""
+
+
+def test_logs_can_be_json_with_levels(functions: Functions, log_lines: Callable[[str], list[str]]) -> None:
+    functions.python("f", LOGS, LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN"})
+    functions.invoke("f")
+    lines = [json.loads(line) for line in log_lines("/aws/lambda/f")]
+    assert [line["type"] for line in lines if "type" in line] == ["platform.initStart", "platform.start", "platform.report"]
+    [said] = [line for line in lines if "level" in line]
+    assert (said["level"], said["message"], said["order"]) == ("WARNING", "careful", 7)
+    assert lines[-1]["record"]["status"] == "success"
+
+
+def test_system_lines_below_the_level_are_left_out(functions: Functions, log_lines: Callable[[str], list[str]]) -> None:
+    functions.python("f", FAIL, LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "WARN"})
+    functions.invoke("f")
+    types = [json.loads(line).get("type") for line in log_lines("/aws/lambda/f") if '"platform.' in line]
+    assert types == ["platform.report"]
+
+
+def test_levels_need_the_json_format(functions: Functions) -> None:
+    with pytest.raises(ClientError, match="LogFormat must be JSON"):
+        functions.python("f", FAIL, LoggingConfig={"LogFormat": "Text", "SystemLogLevel": "WARN"})
