@@ -113,8 +113,9 @@ class Reading:
         size = scanned = count = fetched_size = fetched = 0
         filter_, limit, count_only = self.filter, self.limit, self.count_only
         tree = wanted(self.paths) if self.paths is not None else None
-        last: Item | None = None
+        last = b""
         cut = False
+        looks = filter_ is not None or not count_only
         for _, raw in rows:
             if scanned == limit:
                 cut = True
@@ -125,7 +126,11 @@ class Reading:
                 break
             size += row_size
             scanned += 1
-            attributes = last = storage.unpack(raw).attributes
+            last = raw
+            if not looks:
+                count += 1
+                continue
+            attributes = storage.unpack(raw).attributes
             if self.fetches:
                 whole = storage.read(self.ctx, self.table.number, self.table.key_of(attributes))
                 assert whole is not None
@@ -141,8 +146,9 @@ class Reading:
         if not count_only:
             answer["Items"] = items
         # A page that is full says where it ended, though nothing may follow.
-        if last is not None and (cut or scanned == limit):
-            answer["LastEvaluatedKey"] = {name: last[name] for name in self.key_names}
+        if last and (cut or scanned == limit):
+            ended = storage.unpack(last).attributes
+            answer["LastEvaluatedKey"] = {name: ended[name] for name in self.key_names}
         detail = capacity.wanted(self.req)
         if detail:
             consumed = Consumed(self.table)

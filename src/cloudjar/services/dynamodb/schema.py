@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from cloudjar.services.dynamodb.values import Item, Value, text_size
 
 LONGEST_HASH = 2048
 LONGEST_RANGE = 1024
+_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}", re.ASCII)
 EMPTY_NAMES = {"S": "string", "B": "binary"}
 
 
@@ -182,6 +184,12 @@ def table_arn(ctx: Context, name: str) -> str:
     return ctx.arn("dynamodb", f"table/{name}")
 
 
+def check_name(name: str) -> None:
+    """A table's name."""
+    if not _NAME.fullmatch(name):
+        raise errors.invalid_table_name()
+
+
 def place_of(ctx: Context, name_or_arn: str) -> tuple[Context, str]:
     """The account and Region that a table's name or ARN means, and the name."""
     if not name_or_arn.startswith("arn:"):
@@ -202,6 +210,7 @@ def find_table(ctx: Context, name_or_arn: str) -> tuple[Context, Table]:
     there, name = place_of(ctx, name_or_arn)
     table = there.get(Table, name)
     if table is None or table.status == "CREATING" or table.status == "DELETING":
+        check_name(name)
         raise errors.table_not_found()
     return there, table
 
@@ -211,6 +220,7 @@ def named_table(ctx: Context, name_or_arn: str) -> tuple[Context, Table]:
     there, name = place_of(ctx, name_or_arn)
     table = there.get(Table, name)
     if table is None:
+        check_name(name)
         raise errors.named_table_not_found(name)
     return there, table
 

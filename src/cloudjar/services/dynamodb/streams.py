@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -27,9 +28,19 @@ def switched(ctx: Context, table: Table, wanted: dict[str, Any] | None) -> Table
     if not view:
         raise errors.invalid_parameters("StreamViewType is required when StreamEnabled is true")
     number = ctx.world.step(ctx._open(), "dynamodb.space")
-    label = ctx.now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ctx.now.microsecond // 1000:03d}"
+    label = _label(ctx, table.name)
     ctx.put(Stream(number, table.name, label, view, ctx.now, table.hash, table.range))
     return replace(table, stream_number=number, stream_view=view, latest_stream_label=label)
+
+
+def _label(ctx: Context, table: str) -> str:
+    """The instant in milliseconds; a later one where an earlier stream of the table has it, as when time stands still."""
+    instant = ctx.now
+    while True:
+        label = f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}"
+        if ctx.where(Stream, table=table, label=label).first() is None:
+            return label
+        instant += timedelta(milliseconds=1)
 
 
 def end(ctx: Context, number: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +13,6 @@ MOST_GLOBAL = 20
 MOST_INCLUDED = 100
 MOST_KEYS = 4
 """Hash attributes, and range attributes, of a global index."""
-
-_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}", re.ASCII)
-
-
-def check_name(name: str) -> None:
-    """A table's name."""
-    if not _NAME.fullmatch(name):
-        raise errors.invalid_table_name()
 
 
 def attribute_types(definitions: list[dict[str, str]] | None) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Expressions:
         self._req = req
         given = [name for name in EXPRESSIONS if name in req]
         plain = [name for name in LEGACY if name in req]
-        if plain and (given or "ExpressionAttributeNames" in req or "ExpressionAttributeValues" in req) and given:
+        if plain and given:
             raise errors.mixed_parameters(plain, given)
         names, held = req.get("ExpressionAttributeNames"), req.get("ExpressionAttributeValues")
         if names is not None:
