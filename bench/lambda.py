@@ -13,12 +13,16 @@ import base64
 import io
 import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 TRUST = json.dumps(
@@ -28,6 +32,14 @@ TRUST = json.dumps(
     }
 )
 SOURCE = "import json\ndef handler(event, context):\n    return event\n"
+WITH_SDK = "import boto3\n" + SOURCE
+SLOW = "import time\ndef handler(event, context):\n    time.sleep(0.5)\n    return event\n"
+NODE = "exports.handler = async (event) => event;\n"
+JAVA = """
+public class App {
+    public static java.util.Map<String, Object> handle(java.util.Map<String, Object> event) { return event; }
+}
+"""
 
 
 def serve(pipe: Any) -> None:
@@ -45,11 +57,23 @@ def serve(pipe: Any) -> None:
     uvloop.run(run())
 
 
-def package() -> bytes:
+def package(files: dict[str, str | bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", SOURCE)
+        for name, data in files.items():
+            archive.writestr(name, data)
     return buffer.getvalue()
+
+
+def java_classes() -> dict[str, str | bytes] | None:
+    """The compiled handler; None where there is no compiler."""
+    if shutil.which("javac") is None:
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        source = Path(directory, "App.java")
+        source.write_text(JAVA)
+        subprocess.run(["javac", str(source)], check=True)
+        return {"App.class": Path(directory, "App.class").read_bytes()}
 
 
 def timed(call: Any) -> tuple[float, Any]:
@@ -83,12 +107,12 @@ def main() -> None:
     iam, sts, lambda_ = (boto3.client(s, config=Config(retries={"max_attempts": 0}), **options) for s in ("iam", "sts", "lambda"))
     role = iam.create_role(RoleName="bench", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     iam.attach_role_policy(RoleName="bench", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
-    request = {"Runtime": "python3.11", "Handler": "app.handler", "Role": role, "Code": {"ZipFile": package()}}
+    request = {"Runtime": "python3.11", "Handler": "app.handler", "Role": role, "Code": {"ZipFile": package({"app.py": SOURCE})}}
     lambda_.create_function(FunctionName="bench", **request)
 
     def invoke(name: str = "bench") -> dict[str, Any]:
         answer: dict[str, Any] = lambda_.invoke(FunctionName=name, Payload=b'{"a": 1}', LogType="Tail")
-        assert answer["Payload"].read() == b'{"a": 1}'
+        assert json.load(answer["Payload"]) == {"a": 1}
         return answer
 
     invoke()
@@ -111,6 +135,43 @@ def main() -> None:
     show("warm invoke, over the function's own time", overs)
     show("cold invoke", cold)
     show("  of it, Init Duration", inits)
+
+    def colds(title: str, name: str, files: dict[str, str | bytes], wait: float, count: int, **options: Any) -> None:
+        """First calls after a change, `wait` seconds later; the very first, which may compile, does not count."""
+        lambda_.create_function(FunctionName=name, **{**request, "Code": {"ZipFile": package(files)}, "MemorySize": 512, **options})
+        invoke(name)
+        times = []
+        for number in range(count):
+            lambda_.update_function_configuration(FunctionName=name, Description=str(number))
+            time.sleep(wait)
+            times.append(timed(lambda: invoke(name))[0])
+        show(title, times)
+
+    colds("cold, importing boto3, at once", "sdk", {"app.py": WITH_SDK}, 0.0, 5)
+    colds("cold, importing boto3, its standby ready", "sdk-ready", {"app.py": WITH_SDK}, 2.0, 5)
+    if shutil.which("node"):
+        node = {"Runtime": "nodejs20.x", "Handler": "index.handler", "Timeout": 20}
+        colds("cold Node.js", "node", {"index.js": NODE}, 0.0, 10, **node)
+        warm = []
+        for _ in range(rounds):
+            wall, answer = timed(lambda: invoke("node"))
+            warm.append(wall - report(answer, "Duration"))
+        show("warm Node.js, over the function's own time", warm)
+    classes = java_classes()
+    if classes:
+        java = {"Runtime": "java17", "Handler": "App::handle", "Timeout": 30}
+        colds("cold Java", "java", classes, 0.0, 5, **java)
+
+    def slow(_: int) -> None:
+        client = clients.pop()
+        client.invoke(FunctionName="slow")["Payload"].read()
+
+    lambda_.create_function(FunctionName="slow", **{**request, "Code": {"ZipFile": package({"app.py": SLOW})}})
+    clients = [boto3.client("lambda", config=Config(retries={"max_attempts": 0}), **options) for _ in range(16)]
+    for client in clients:
+        client.get_account_settings()
+    with ThreadPoolExecutor(16) as threads:
+        print(f"16 first calls of 0.5 s at once                {timed(lambda: list(threads.map(slow, range(16))))[0]:7.0f} ms")
     mine.close()
     process.join()
 
