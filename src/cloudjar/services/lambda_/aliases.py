@@ -107,6 +107,8 @@ def list_aliases(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=on_function)
 def update_alias(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     who = named(ctx, req)
+    from cloudjar.services.lambda_ import provisioned
+
     alias = find_alias(ctx, who.name, req["Name"])
     check_revision(req.get("RevisionId"), alias.revision)
     if req.get("FunctionVersion"):
@@ -117,6 +119,7 @@ def update_alias(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         alias = replace(alias, weights=_weights(ctx, who.name, alias.version, req["RoutingConfig"]))
     elif str(alias.version) in alias.weights:
         alias = replace(alias, weights={})
+    provisioned.moved(ctx, who.name, alias.name)
     return _to_wire(ctx, ctx.put(replace(alias, revision=ctx.ids.uuid())))
 
 

@@ -54,6 +54,8 @@ class ExecutionEnvironment:
         self.temporary = ""
         self.socket: Socket | None = None
         self.alive = False
+        self.provisioned = False
+        """Kept ready, however long nobody calls."""
         self.idle_since = 0.0
         self.init_ms: float | None = None
         """What initialisation took, until an invocation has reported it."""

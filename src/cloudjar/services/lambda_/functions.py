@@ -226,6 +226,7 @@ def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     from cloudjar.services.lambda_.function_urls import FunctionUrl, remove
     from cloudjar.services.lambda_.policies import Policy
     from cloudjar.services.lambda_.pool import retire
+    from cloudjar.services.lambda_.provisioned import forget
 
     ctx, who = owner(ctx, req), named(ctx, req)
     function = find_function(ctx, who.name, who.qualifier)
@@ -255,6 +256,7 @@ def delete_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         ctx.delete(config)
     for url in list(ctx.where(FunctionUrl, function=who.name)):
         remove(ctx, url)
+    forget(ctx, who.name)
     ctx.set_tags(function_arn(ctx, who.name), {})
     retire(ctx, who.name, None)
     return {"StatusCode": 204}

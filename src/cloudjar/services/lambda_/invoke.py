@@ -14,7 +14,7 @@ import msgspec
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.lambda_ import aliases, errors, hot_reload, recursion
+from cloudjar.services.lambda_ import aliases, errors, hot_reload, provisioned, recursion
 from cloudjar.services.lambda_.asynchronous import accept
 from cloudjar.services.lambda_.functions import find_function, find_version
 from cloudjar.services.lambda_.invocation import Invocation
@@ -45,6 +45,7 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     with ctx.transaction():
         function = find_function(ctx, who.name, who.qualifier)
         reserved = function.reserved_concurrency
+        ctx.world.part(provisioned.Restorer).restore(ctx)
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
         if kind == "DryRun":
             return {"StatusCode": 204, "ExecutedVersion": version.label}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ class Pool:
         self._ending: set[asyncio.Task[None]] = set()
         self._running: set[asyncio.Task[Finished]] = set()
         self._closed = False
+        self._provisioned: dict[Key, int] = {}
         self._standbys = Standbys(self._stand_by, self._end, lambda: bool(self._running))
 
     async def invoke(self, ctx: Context, version: Version, invocation: Invocation, reserved: int | None) -> Finished:
@@ -136,7 +138,7 @@ class Pool:
         if self._places < self.limit:
             self._places += 1
             return None
-        oldest = min((e for idle in self._idle.values() for e in idle), key=lambda e: e.idle_since, default=None)
+        oldest = min((e for idle in self._idle.values() for e in idle if not e.provisioned), key=lambda e: e.idle_since, default=None)
         if oldest is not None:
             for idle in self._idle.values():
                 if oldest in idle:
@@ -285,9 +287,12 @@ class Pool:
         assert env.socket is not None
         world = self._world
         endpoint = await world.host.endpoint(world)
-        return environment.variables(
+        found = environment.variables(
             env.version, region=region, stream=env.stream, runtime_api=env.socket.address, endpoint=endpoint, session=env.session
         )
+        if env.provisioned:
+            found["AWS_LAMBDA_INITIALIZATION_TYPE"] = "provisioned-concurrency"
+        return found
 
     async def _stand_by(self, key: Key, version: Version) -> ExecutionEnvironment:
         """A new standby of a version. Raises ComputeError, AwsError, OSError."""
@@ -319,7 +324,16 @@ class Pool:
             await self._world.host.offload(self._world.part(Deployments).remove, env.temporary)
 
     def _end_later(self, env: ExecutionEnvironment) -> None:
-        task = asyncio.get_running_loop().create_task(self._discard(env))
+        self._in_background(self._discard(env))
+        if env.provisioned:
+            # Another takes its place, if it is still wanted.
+            env.provisioned = False
+            for key, count in self._provisioned.items():
+                if key[2:] == (env.version.name, env.version.number, env.version.revision) and not self._closed:
+                    self._in_background(self._refill(key, env.version, count))
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -328,12 +342,60 @@ class Pool:
         self._reaper = None
         oldest = monotonic_seconds() - IDLE_SECONDS
         for key, idle in list(self._idle.items()):
-            while idle and idle[0].idle_since < oldest:
-                self._end_later(idle.popleft())
+            for env in [e for e in idle if e.idle_since < oldest and not e.provisioned]:
+                idle.remove(env)
+                self._end_later(env)
             if not idle:
                 del self._idle[key]
         if self._idle:
             self._reaper = asyncio.get_running_loop().call_later(IDLE_SECONDS / 10, self._reap)
+
+    # Provisioned concurrency
+
+    async def provision(self, ctx: Context, version: Version, count: int) -> Outcome | None:
+        """Keeps so many environments of a version ready; what went wrong if one cannot be initialised. Raises AwsError."""
+        key = (ctx.account, ctx.region, version.name, version.number, version.revision)
+        self._provisioned[key] = count
+        while self._provisioned.get(key) == count and self._count_provisioned(version) < count:
+            if self._places >= self.limit:
+                raise errors.throttled("ConcurrentInvocationLimitExceeded")
+            self._places += 1
+            env = None
+            try:
+                env = self._make(ctx, version)
+                env.provisioned = True
+                problem = await self._start(env, ctx, "", self.init_seconds)
+            except BaseException:
+                if env is not None:
+                    await self._end(env)
+                self._free_place()
+                raise
+            if problem is not None:
+                self._provisioned.pop(key, None)
+                env.provisioned = False
+                await self._discard(env)
+                return problem
+            env.init_ms = None
+            env.provisioned = key in self._provisioned
+            env.flush()
+            self._give_back(key, env)
+        return None
+
+    def unprovision(self, ctx: Context, name: str, but: set[int]) -> None:
+        """Lets the environments of a function's other versions grow old like all others."""
+        for key in [k for k in self._provisioned if k[:3] == (ctx.account, ctx.region, name) and k[3] not in but]:
+            del self._provisioned[key]
+            for env in self._idle.get(key, ()):
+                env.provisioned = False
+
+    def _count_provisioned(self, version: Version) -> int:
+        return sum(e.provisioned and (e.version.name, e.version.revision) == (version.name, version.revision) for e in self._all)
+
+    async def _refill(self, key: Key, version: Version, count: int) -> None:
+        try:
+            await self.provision(self._world.async_context(key[0], key[1]), version, count)
+        except AwsError as error:
+            self._world.host.log_failure(f"provisioned concurrency of {version.name}", error)
 
     def retire(self, account: str, region: str, name: str, numbers: set[int] | None) -> None:
         """Ends the idle environments of a function, or of some of its versions."""
