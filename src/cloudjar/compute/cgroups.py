@@ -137,6 +137,11 @@ class Group:
         """The files that a process writes itself into."""
         return sorted({str(path / "cgroup.procs") for path in self.paths.values()})
 
+    def members(self) -> list[int]:
+        """The processes in it now, by the host's numbers. Raises OSError."""
+        with open(self.procs_files[0]) as file:
+            return [int(line) for line in file]
+
     def limit(self, limits: Limits, extra_processes: int) -> None:
         """Set the limits; `extra_processes` is the launcher's own share. Raises OSError."""
         memory, pids, cpu = self.paths["memory"], self.paths["pids"], self.paths.get("cpu")

@@ -142,6 +142,13 @@ class Driver(Protocol):
         """What it has used so far. Raises NotRunning."""
         ...
 
+    def is_peer(self, id: str, peer_port: int, own_port: int) -> bool:
+        """Whether a connection from `peer_port` to `own_port` of the loopback interface comes from inside it.
+
+        True also where this machine gives no means to tell, as without control groups.
+        """
+        ...
+
     def real_path(self, id: str, target: str) -> str:
         """The name on the host of a path inside one of its mounts. Raises NotRunning, KeyError."""
         ...

@@ -24,6 +24,7 @@ from cloudjar.compute.driver import (
     Usage,
 )
 from cloudjar.compute.output import LineSplitter, Log, Reader
+from cloudjar.compute.peers import holds, inode_of_peer
 from cloudjar.compute.spawn import Ended, Program, Spawner
 from cloudjar.compute.spec import Spec
 
@@ -148,6 +149,19 @@ class Runs:
         """Memory in use and at most, by the control group."""
         group = self._find(id).group
         return Usage(group.memory(), group.peak_memory()) if group else Usage(None, None)
+
+    def is_peer(self, id: str, peer_port: int, own_port: int) -> bool:
+        """By the socket's number, among the descriptors of the control group's processes; see Driver.is_peer."""
+        run = self._runs.get(id)
+        if run is None:
+            return False
+        inode = inode_of_peer(peer_port, own_port) if run.group else ""
+        if run.group is None or not inode:
+            return True
+        try:
+            return holds(run.group.members(), inode) is not False
+        except OSError:
+            return True
 
     async def freeze(self, id: str) -> None:
         """Halt all of it."""

@@ -71,6 +71,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not instances of asyncio's class.
         self._transport = cast(asyncio.Transport, transport)
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if not self._side.admits(peer[1], own[1]):
+            self._transport.abort()
+            return
         self._socket.connections.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:

@@ -199,6 +199,9 @@ class ExecutionEnvironment:
 
     # What the runtime asks
 
+    def admits(self, peer_port: int, own_port: int) -> bool:
+        return self._driver.is_peer(self.id, peer_port, own_port)
+
     def next(self, deliver: Deliver) -> None:
         if self._was_handed:
             raise _not_allowed("Running", "Ready")

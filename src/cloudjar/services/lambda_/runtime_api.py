@@ -38,6 +38,10 @@ class Sink(Protocol):
 class RuntimeSide(Protocol):
     """What a sandbox offers to its runtime."""
 
+    def admits(self, peer_port: int, own_port: int) -> bool:
+        """Whether a connection is of this sandbox's own: another's runtime has no business here."""
+        ...
+
     def next(self, deliver: Deliver) -> None:
         """The runtime is ready; `deliver` is called once, now or later."""
         ...
