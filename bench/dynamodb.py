@@ -141,6 +141,16 @@ def measure(port: int, pid: int, table: str, requests: int) -> dict[str, float]:
     return costs
 
 
+def best(port: int, pid: int, tables: list[str], requests: int) -> dict[str, dict[str, float]]:
+    """The least of three rounds, which take turns: the machine's other work comes and goes."""
+    found: dict[str, dict[str, float]] = {table: {} for table in tables}
+    for _ in range(3):
+        for table in tables:
+            for name, cost in measure(port, pid, table, requests).items():
+                found[table][name] = min(cost, found[table].get(name, cost))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=4000)
@@ -166,18 +176,21 @@ def run(options: argparse.Namespace, port: int, pid: int) -> None:
     client = session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{port}", config=Config(retries={"max_attempts": 0}))
     create(client, "small")
     fill(client, "small", 100)
-    small = measure(port, pid, "small", options.requests)
+    alone = best(port, pid, ["small"], options.requests)["small"]
     for number in range(options.tables - 2):
         create(client, f"other-{number}")
     create(client, "large")
     started = time.perf_counter()
     fill(client, "large", options.items)
     filled = time.perf_counter() - started
-    large = measure(port, pid, "large", options.requests)
-    print(f"| 16 connections, CPU of the jar, microseconds | 100 items, 1 table | {options.items:,} items, {options.tables:,} tables |")
-    print("|---|---|---|")
-    for name, cost in small.items():
-        row(name, f"{cost:.0f}", f"{large[name]:.0f}")
+    among = best(port, pid, ["small", "large"], options.requests)
+    tables = f"{options.tables:,} tables"
+    print(
+        f"| 16 connections, CPU of the jar, microseconds | 100 items, 1 table | 100 items, {tables} | {options.items:,} items, {tables} |"
+    )
+    print("|---|---|---|---|")
+    for name, cost in alone.items():
+        row(name, f"{cost:.0f}", f"{among['small'][name]:.0f}", f"{among['large'][name]:.0f}")
     print(f"\n{options.items / filled:,.0f} items a second by BatchWriteItem from one boto3 client; {memory_mib(pid):.0f} MiB of memory.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -314,6 +316,13 @@ def test_small_numbers_sort_by_their_bytes(pair):
     except AwsError:
         return
     assert (numbers.sortable(texts[0]) < numbers.sortable(texts[1])) == (pair[0] < pair[1])
+
+
+@given(st.from_regex(r"[+-]?[0-9]{1,20}(\.[0-9]{1,18})?", fullmatch=True))
+def test_a_number_keeps_its_value_in_its_one_spelling(text):
+    kept = numbers.normalise(text)
+    assert Decimal(kept) == Decimal(text)
+    assert numbers.normalise(kept) == kept == numbers.plain(Decimal(text))
 
 
 PIECES = st.sampled_from(

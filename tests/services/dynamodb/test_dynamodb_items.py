@@ -269,3 +269,10 @@ def test_answers_and_errors_carry_their_crc32(dynamodb, simple):
         dynamodb.describe_table(TableName="none")
     sums.append(caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-crc32"])
     assert sums == [str(zlib.crc32(body)) for body in bodies]
+
+
+def test_a_legacy_update_that_only_deletes_makes_no_item(dynamodb, simple):
+    dynamodb.update_item(TableName=simple, Key={"id": {"S": "a"}}, AttributeUpdates={"v": {"Action": "DELETE"}})
+    assert dynamodb.scan(TableName=simple)["Count"] == 0
+    dynamodb.update_item(TableName=simple, Key={"id": {"S": "a"}}, UpdateExpression="REMOVE v")
+    assert dynamodb.scan(TableName=simple)["Count"] == 1

@@ -23,7 +23,7 @@ _CONDITIONAL = frozenset(
 class Action:
     """A write, or a check, of the item at a key. Whatever is wrong with the request itself has been found."""
 
-    __slots__ = ("condition", "ctx", "item", "key", "key_values", "kind", "size", "table", "tells_old", "update")
+    __slots__ = ("condition", "creates", "ctx", "item", "key", "key_values", "kind", "size", "table", "tells_old", "update")
 
     def __init__(self, ctx: Context, table: Table, kind: str, key: bytes, key_values: Item) -> None:
         self.ctx = ctx
@@ -39,6 +39,8 @@ class Action:
         self.item: Item = {}
         self.size = 0
         self.update: Update | None = None
+        self.creates = True
+        """Whether an update makes the item that is not there."""
 
 
 class Outcome:
@@ -104,6 +106,8 @@ def update(ctx: Context, req: dict[str, Any]) -> Action:
     action = Action(there, table, "update", table.checked_key(req["Key"]), req["Key"])
     action.condition, action.tells_old = condition, _tells_old(req)
     action.update = wanted
+    # The older AttributeUpdates with nothing but DELETE makes no item; an expression with nothing but REMOVE does.
+    action.creates = wanted is None or "AttributeUpdates" not in req or bool(wanted.sets or wanted.adds)
     check_update(action)
     return action
 
@@ -128,6 +132,8 @@ def run(action: Action) -> Outcome:
         return Outcome(old, None, change(ctx, table, action.key, old, None))
     if action.kind == "put":
         return Outcome(old, action.item, change(ctx, table, action.key, old, action.item, action.size))
+    if old is None and not action.creates:
+        return Outcome(None, None, Change(0))
     wanted = action.update
     before = old.attributes if old else action.key_values
     if wanted is None:

@@ -8,7 +8,7 @@ from decimal import Context, Decimal, InvalidOperation
 from cloudjar.services.dynamodb import errors
 
 # Nearly every number that a program writes is this, and is its own normal form.
-_PLAIN = re.compile(r"0|-?[1-9][0-9]{0,36}[1-9]|-?[1-9]|-?[1-9][0-9]{1,20}", re.ASCII)
+_PLAIN = re.compile(r"0|-?[1-9][0-9]{0,20}|-?(?:0|[1-9][0-9]{0,17})\.[0-9]{0,17}[1-9]|-?[1-9][0-9]{0,36}[1-9]", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _EXACT = Context(prec=400, Emax=10**17, Emin=-(10**17))
 
