@@ -58,6 +58,30 @@ class Client:
         with file.open("rb") as body, self._open(Request(self._url(path, query), body, headers)) as answer:
             return json.loads(answer.read())
 
+    def aws(
+        self, service: str, region: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[Mapping[str, str], bytes]:
+        """One call of an AWS service as the default account's root: headers and body. Raises LookupError for what is not there, Problem."""
+        scope = f"test/20260101/{region}/{service}/aws4_request"
+        sent = {"authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0", **(headers or {})}
+        try:
+            with self._opener.open(Request(f"{self.endpoint}{path}", body, sent, method=method), timeout=TIMEOUT_SECONDS) as answer:
+                return answer.headers, answer.read()
+        except HTTPError as refused:
+            said = json.loads(refused.read() or b"{}")
+            code = (refused.headers.get("x-amzn-errortype") or str(said.get("__type") or refused.code)).rpartition("#")[2]
+            message = said.get("message") or said.get("Message") or code
+            if code == "ResourceNotFoundException" and service == "logs":
+                raise LookupError(message) from None
+            raise Problem(message, FAILED, code) from None
+        except URLError as problem:
+            raise Problem(f"Nothing answers at {self.endpoint}: {problem.reason}.", NOT_RUNNING, "NotRunning") from None
+
+    def aws_json(self, service: str, region: str, target: str, members: Mapping[str, Any]) -> Any:
+        """One call in the AWS JSON protocol. Raises as `aws` does."""
+        headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
+        return json.loads(self.aws(service, region, "POST", "/", json.dumps(dict(members)).encode(), headers)[1])
+
     def _url(self, path: str, query: Mapping[str, str]) -> str:
         return f"{self.endpoint}{quote(path)}{'?' + urlencode(query) if query else ''}"
 

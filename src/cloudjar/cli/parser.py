@@ -232,6 +232,30 @@ Examples:
 """
 
 
+def _lambda(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(title="what to do", metavar="VERB", required=True)
+
+    def verb(name: str, short: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=short, description=short)
+        _remote(sub)
+        sub.add_argument("name", metavar="NAME", help="the function's name, or NAME:ALIAS, or its ARN")
+        sub.add_argument("--region", metavar="REGION", default="us-east-1", help="default: us-east-1")
+        sub.set_defaults(run=f"lambda_:{name}")
+        return sub
+
+    called = verb("invoke", "call a function: its answer to standard output, its log to standard error")
+    called.add_argument("payload", metavar="PAYLOAD", nargs="?", help="JSON, @FILE, or - for standard input (default: {})")
+    read = verb("logs", "show the end of a function's log")
+    read.add_argument("-n", "--lines", metavar="N", type=int, default=100, help="how many lines (default: 100)")
+    read.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
+    verb("env", "print a function's environment, for a shell or a debugger")
+    command.epilog = """\
+Examples:
+  cloudjar lambda invoke hello '{"name": "you"}'
+  cloudjar lambda logs hello -f
+"""
+
+
 def _port(text: str) -> int:
     value = int(text)
     if not 0 <= value <= 65535:
@@ -251,5 +275,6 @@ COMMANDS = {
     "why": ("explain the last denied calls", _why),
     "policy": ("propose the least policy for what a principal did", _policy),
     "tour": ("run a guided walkthrough", _tour),
+    "lambda": ("call a function, read its log, see its environment", _lambda),
     "logs": ("show the jar's log", _logs),
 }
