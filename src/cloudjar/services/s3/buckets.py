@@ -15,6 +15,8 @@ from cloudjar.services.s3 import errors, names
 US_EAST_1 = "us-east-1"
 ENFORCED = "BucketOwnerEnforced"
 OWNERSHIPS = (ENFORCED, "BucketOwnerPreferred", "ObjectWriter")
+PAYMENT = "payment"
+"""The kind of configuration that a bucket has whose requesters pay."""
 EU = "EU"
 """The old name of eu-west-1, which CreateBucket still takes and GetBucketLocation still gives back."""
 
@@ -62,7 +64,17 @@ def find_bucket(ctx: Context, req: dict[str, Any]) -> Bucket:
     if bucket.region != ctx.region and ctx.principal.kind != "anonymous":
         raise errors.permanent_redirect(bucket.name, bucket.region)
     check_owner(bucket, req.get("ExpectedBucketOwner"))
+    if PAYMENT in bucket.configured and ctx.principal.account != bucket.account and ctx.principal.kind != "service":
+        # Who does not say that they pay, and the anonymous, who cannot, are turned away.
+        if req.get("RequestPayer") != "requester" or ctx.principal.kind == "anonymous":
+            raise errors.access_denied()
     return bucket
+
+
+def charged(ctx: Context, bucket: Bucket) -> dict[str, str]:
+    """The member that tells a requester who pays."""
+    pays = PAYMENT in bucket.configured and ctx.principal.account != bucket.account
+    return {"RequestCharged": "requester"} if pays else {}
 
 
 def check_owner(bucket: Bucket, expected: str | None) -> None:

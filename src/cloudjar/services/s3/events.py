@@ -34,6 +34,10 @@ _REASONS = {
 
 def notify(ctx: Context, bucket: Bucket, name: str, stored: Stored) -> None:
     """Publishes an event ("ObjectCreated:Put") if the bucket's owner asked for events."""
+    if "replication" in bucket.configured and (name.startswith("ObjectCreated") or name.endswith("DeleteMarkerCreated")):
+        from cloudjar.services.s3.replication import replicate
+
+        replicate(ctx, bucket, stored)
     if bucket.notifies:
         from cloudjar.services.s3.notifications import tell
 

@@ -7,7 +7,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.services.s3 import errors
-from cloudjar.services.s3.buckets import Bucket, find_bucket, object_arn
+from cloudjar.services.s3.buckets import Bucket, charged, find_bucket, object_arn
 from cloudjar.services.s3.checksums import checksum_to_wire
 from cloudjar.services.s3.conditions import check_read
 from cloudjar.services.s3.encryption import CUSTOMER, open_key, to_wire
@@ -84,6 +84,8 @@ def _answer(ctx: Context, req: dict[str, Any], bucket: Bucket, stored: Stored) -
         answer["ReplicationStatus"] = stored.replication
     if bucket.object_lock:
         answer |= lock_to_wire(stored)
+    if bucket.configured:
+        answer |= charged(ctx, bucket)
     if stored.tags:
         answer["TagCount"] = len(stored.tags)
     for member, header in _OVERRIDES.items():

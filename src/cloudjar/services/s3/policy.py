@@ -15,6 +15,7 @@ from cloudjar.services.s3.grants import USER, statements
 from cloudjar.services.s3.names import canonical_user
 from cloudjar.services.s3.objects import Object
 
+_UPLOADS = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
 _POLICY_OPERATIONS = frozenset({"PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy"})
 
 
@@ -54,6 +55,11 @@ def _granted(ctx: Context, bucket: Bucket, arn: str) -> list[dict[str, Any]]:
     if stored is not None:
         grants = stored.grants or ((USER, canonical_user(owner_of(bucket, stored)), "FULL_CONTROL"),)
         found += statements(grants, who, of_object=True, ignore_public=ignore)
+    if ctx.call_info.operation in _UPLOADS:
+        # Who may write a bucket may say what the new object's list is.
+        for statement in found:
+            if "s3:PutObject" in statement["Action"]:
+                statement["Action"] = [*statement["Action"], "s3:PutObjectAcl"]
     return found
 
 

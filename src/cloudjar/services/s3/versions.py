@@ -47,7 +47,7 @@ class Entry:
     latest: bool
 
 
-def _entries(ctx: Context, bucket: Bucket, start: str) -> Iterator[Entry]:
+def entries(ctx: Context, bucket: Bucket, start: str) -> Iterator[Entry]:
     """All versions and delete markers from a key on: by key, newest first."""
     current: Iterator[Stored] = iter(ctx.where(Object, bucket=bucket.name).starting(start))
     older: Iterator[Stored] = iter(ctx.where(Version, bucket=bucket.name).starting(start))
@@ -60,10 +60,10 @@ def _entries(ctx: Context, bucket: Bucket, start: str) -> Iterator[Entry]:
 def _first(ctx: Context, bucket: Bucket, prefix: str, key_marker: str, id_marker: str) -> Iterator[Entry]:
     """The versions that come after the markers."""
     if not key_marker:
-        return _entries(ctx, bucket, prefix)
+        return entries(ctx, bucket, prefix)
     if not id_marker:
-        return _entries(ctx, bucket, max(prefix, key_marker + "\0"))
-    return _past(_entries(ctx, bucket, max(prefix, key_marker)), key_marker, "" if id_marker == NULL else id_marker)
+        return entries(ctx, bucket, max(prefix, key_marker + "\0"))
+    return _past(entries(ctx, bucket, max(prefix, key_marker)), key_marker, "" if id_marker == NULL else id_marker)
 
 
 def _past(entries: Iterator[Entry], key: str, version_id: str) -> Iterator[Entry]:
@@ -86,7 +86,7 @@ def list_object_versions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if id_marker and not key_marker:
         raise errors.invalid_argument("A version-id marker cannot be specified without a key marker.", "version-id-marker", id_marker)
     first = _first(ctx, bucket, prefix, key_marker, id_marker)
-    page = walk(first, lambda key: _entries(ctx, bucket, key), prefix, delimiter, key_marker, limit)
+    page = walk(first, lambda key: entries(ctx, bucket, key), prefix, delimiter, key_marker, limit)
     write = encoder(req)
     answer: dict[str, Any] = {
         "Name": bucket.name,

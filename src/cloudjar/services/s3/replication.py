@@ -1,0 +1,191 @@
+"""Replication: new versions copied to other buckets, of any Region and account, after they are committed.
+
+Source: "Replicating objects within and across Regions" in the Amazon S3 User Guide.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.marks import effect, operation
+from cloudjar.kernel.records import replace
+from cloudjar.services.s3 import errors
+from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
+from cloudjar.services.s3.configurations import absent, configuration, configure, unconfigure
+from cloudjar.services.s3.encryption import CUSTOMER, begin, open_key
+from cloudjar.services.s3.extents import reseal
+from cloudjar.services.s3.objects import NULL, Object, Stored, find_version, remove, store
+
+KIND = "replication"
+PRINCIPAL = "s3.amazonaws.com"
+MOST_RULES = 1000
+
+
+@operation(on=bucket_arn)
+def put_bucket_replication(ctx: Context, req: dict[str, Any]) -> None:
+    bucket = find_bucket(ctx, req)
+    wanted = req["ReplicationConfiguration"]
+    if bucket.versioning != "Enabled":
+        raise errors.invalid_request("Versioning must be 'Enabled' on the bucket to apply a replication configuration")
+    rules = wanted["Rules"]
+    if not 1 <= len(rules) <= MOST_RULES:
+        raise errors.malformed_xml()
+    if len({rule.get("ID") for rule in rules if "ID" in rule}) < len([rule for rule in rules if "ID" in rule]):
+        raise errors.invalid_argument("Rule Id must be unique. Found same Id for more than one rule")
+    kept = [rule | {"ID": rule.get("ID") or ctx.ids.uuid()} for rule in rules]
+    for rule in kept:
+        _check(ctx, bucket, rule)
+    configure(ctx, bucket, KIND, {**wanted, "Rules": kept})
+
+
+def _check(ctx: Context, bucket: Bucket, rule: dict[str, Any]) -> None:
+    destination = rule["Destination"]
+    if (rule.get("ExistingObjectReplication") or {}).get("Status") == "Enabled":
+        raise not_implemented("s3", "PutBucketReplication", "replication of existing objects")
+    if ((rule.get("SourceSelectionCriteria") or {}).get("ReplicaModifications") or {}).get("Status") == "Enabled":
+        raise not_implemented("s3", "PutBucketReplication", "replica modifications")
+    if "Filter" in rule and ("Priority" not in rule or "DeleteMarkerReplication" not in rule):
+        raise errors.invalid_request(
+            "Priority and DeleteMarkerReplication must be specified for this version of Cross Region Replication configuration."
+        )
+    target = ctx.get(Bucket, destination["Bucket"].rpartition(":")[2])
+    if target is None or target.name == bucket.name:
+        raise errors.invalid_request(
+            "Destination bucket must exist." if target is None else "Destination bucket cannot be the same as the source bucket."
+        )
+    if target.versioning != "Enabled":
+        raise errors.invalid_request("Destination bucket must have versioning enabled.")
+
+
+@operation(on=bucket_arn)
+def get_bucket_replication(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    bucket = find_bucket(ctx, req)
+    found = configuration(ctx, bucket, KIND)
+    if found is None:
+        raise absent(bucket, "ReplicationConfigurationNotFoundError", "The replication configuration was not found")
+    return {"ReplicationConfiguration": found}
+
+
+@operation(on=bucket_arn)
+def delete_bucket_replication(ctx: Context, req: dict[str, Any]) -> None:
+    unconfigure(ctx, find_bucket(ctx, req), KIND)
+
+
+def _rules_for(rules: list[dict[str, Any]], stored: Stored) -> list[dict[str, Any]]:
+    """The rules that an object falls under: for each destination the one with the highest priority."""
+    found: dict[str, dict[str, Any]] = {}
+    for rule in sorted(rules, key=lambda rule: rule.get("Priority", 0)):
+        wanted = rule.get("Filter") or {}
+        both = wanted.get("And") or wanted
+        tags = both.get("Tags") or ([wanted["Tag"]] if "Tag" in wanted else [])
+        if rule["Status"] != "Enabled" or not stored.key.startswith(rule.get("Prefix") or both.get("Prefix", "")):
+            continue
+        if any(stored.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
+            continue
+        if stored.is_delete_marker and ((rule.get("DeleteMarkerReplication") or {}).get("Status") != "Enabled" or tags):
+            # Rules of the first version, which have no filter, replicate delete markers.
+            if "Filter" in rule or "DeleteMarkerReplication" in rule:
+                continue
+        criteria = (rule.get("SourceSelectionCriteria") or {}).get("SseKmsEncryptedObjects") or {}
+        if stored.encryption is not None and stored.encryption.algorithm != CUSTOMER and criteria.get("Status") != "Enabled":
+            continue
+        found[rule["Destination"]["Bucket"]] = rule
+    return list(found.values())
+
+
+def replicate(ctx: Context, bucket: Bucket, stored: Stored) -> None:
+    """Has a new version or delete marker copied where the bucket's rules say. Replicas are not replicated again."""
+    wanted = configuration(ctx, bucket, KIND)
+    if wanted is None or stored.replication == "REPLICA" or (stored.encryption is not None and stored.encryption.algorithm == CUSTOMER):
+        return
+    rules = _rules_for(wanted["Rules"], stored)
+    if not rules:
+        return
+    if not stored.is_delete_marker:
+        ctx.put(replace(stored, replication="PENDING"))
+    there = ctx.at(account=bucket.account, region=bucket.region)
+    there.effect(copy_out, bucket.name, stored.key, stored.version_id or NULL, [rule["ID"] for rule in rules])
+
+
+@effect
+async def copy_out(ctx: Context, name: str, key: str, version_id: str, rule_ids: list[str]) -> None:
+    """Copies one version to each destination, and notes how it went."""
+    status = "COMPLETED"
+    for rule_id in rule_ids:
+        try:
+            await _copy(ctx, name, key, version_id, rule_id)
+        except AwsError:
+            # No leave, or no bucket: S3 marks the version, and does not try for ever.
+            status = "FAILED"
+    with ctx.transaction():
+        bucket = ctx.get(Bucket, name)
+        stored = find_version(ctx, bucket, key, version_id) if bucket is not None else None
+        if stored is not None and stored.replication == "PENDING":
+            ctx.put(replace(stored, replication=status))
+
+
+async def _copy(ctx: Context, name: str, key: str, version_id: str, rule_id: str) -> None:
+    with ctx.transaction():
+        bucket = ctx.get(Bucket, name)
+        wanted = configuration(ctx, bucket, KIND) if bucket is not None else None
+        stored = find_version(ctx, bucket, key, version_id) if bucket is not None else None
+        rule = next((rule for rule in wanted["Rules"] if rule["ID"] == rule_id), None) if wanted else None
+        if bucket is None or wanted is None or stored is None or rule is None:
+            return
+        destination = rule["Destination"]
+        role = ctx.assume(wanted["Role"], PRINCIPAL)
+        target = _target(ctx, role, destination, stored)
+        key_id = (destination.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID")
+        asked = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if stored.encryption is not None and key_id else {}
+        source_key = open_key(role, bucket, stored.encryption, {})
+        encryption, seal = begin(role.at(region=target.region), target, key, asked)
+    extents = stored.extents
+    if source_key is not None or seal is not None:
+        extents = await ctx.offload(reseal, ctx.blobs, extents, source_key, seal)
+    with ctx.transaction():
+        fresh = ctx.get(Bucket, target.name)
+        if fresh is None:
+            raise errors.no_such_bucket(target.name)
+        there = ctx.at(account=fresh.account, region=fresh.region)
+        _store(there, fresh, stored, destination, extents=extents, encryption=encryption, account=_owner(bucket, fresh, destination))
+
+
+def _owner(bucket: Bucket, target: Bucket, destination: dict[str, Any]) -> str:
+    return target.account if "AccessControlTranslation" in destination else bucket.account
+
+
+def _target(ctx: Context, role: Context, destination: dict[str, Any], stored: Stored) -> Bucket:
+    """The destination, if the role may write there. Raises AccessDenied or NoSuchBucket."""
+    name = destination["Bucket"].rpartition(":")[2]
+    target = ctx.get(Bucket, name)
+    if target is None or target.versioning != "Enabled":
+        raise errors.no_such_bucket(name)
+    action = "s3:ReplicateDelete" if stored.is_delete_marker else "s3:ReplicateObject"
+    if not ctx.world.host.allowed(role, action, f"{target.arn}/{stored.key}"):
+        raise errors.access_denied()
+    return target
+
+
+def _store(ctx: Context, target: Bucket, stored: Stored, destination: dict[str, Any], **fields: Any) -> None:
+    """A replica keeps its version id, times and metadata. One that is there already is left alone."""
+    from cloudjar.services.s3.events import notify
+
+    if find_version(ctx, target, stored.key, stored.version_id or NULL) is not None:
+        return
+    if stored.is_delete_marker:
+        marker = remove(ctx, target, stored.key, ctx.get(Object, target.name, stored.key))
+        if marker is not None:
+            ctx.delete(marker)
+            ctx.put(replace(marker, version_id=stored.version_id, modified=stored.modified, replication="REPLICA"))
+        return
+    values = {name: getattr(stored, name) for name in stored.__struct_fields__}
+    values |= {"bucket": target.name, "order": 0, "replication": "REPLICA", "restoring": False, "restored_until": None, **fields}
+    if "StorageClass" in destination:
+        values["storage_class"] = destination["StorageClass"]
+    if not target.object_lock:
+        values |= {"lock_mode": "", "lock_until": None, "legal_hold": ""}
+    made = store(ctx, target, Object(**values))
+    replica = ctx.put(replace(made, version_id=stored.version_id))
+    notify(ctx, target, "ObjectCreated:Put", replica)
