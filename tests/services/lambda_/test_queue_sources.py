@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudjar.gateway.inprocess import LocalWorld
+from cloudjar.gateway.inprocess import LocalJar, LocalWorld
 
 from .conftest import Functions
 
@@ -287,3 +292,42 @@ def test_a_reserved_concurrency_of_none_leaves_messages_in_the_queue(queue: Queu
     functions.client.delete_function_concurrency(FunctionName="f")
     world.clock.advance(seconds=30)
     assert queue.counts() == (0, 0)
+
+
+DIES = """
+import sys
+from pathlib import Path
+from cloudjar.gateway.inprocess import LocalJar
+sys.path.insert(0, sys.argv[2])
+from lambda_.conftest import Functions, make_role
+from lambda_.test_queue_sources import Queue, SQS_ROLE
+jar = LocalJar(Path(sys.argv[1]))
+world = jar.world()
+functions = Functions(world, make_role(world))
+world.client("iam").attach_role_policy(RoleName="function", PolicyArn=SQS_ROLE)
+queue = Queue(world, functions, VisibilityTimeout="20")
+functions.python("f", "import time\\ndef handler(event, context):\\n    print('batch', event['Records'][0]['body'])\\n    time.sleep(5)\\n")
+queue.map()
+queue.send("x")
+print("sent", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_message_that_was_being_handled_survives_the_death_of_the_jar(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DIES, str(tmp_path / "data"), str(Path(__file__).parent.parent)]
+    jar = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert jar.stdout is not None
+    assert jar.stdout.readline() == "sent\n"
+    os.kill(jar.pid, signal.SIGKILL)
+    jar.wait()
+    with LocalJar(tmp_path / "data") as again:
+        world = again.world()
+        world.clock.advance(minutes=1)
+        sqs = world.client("sqs")
+        url = sqs.get_queue_url(QueueName="q")["QueueUrl"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        left = (found["ApproximateNumberOfMessages"], found["ApproximateNumberOfMessagesNotVisible"])
+        lines = [event["message"] for event in world.client("logs").filter_log_events(logGroupName=LOG)["events"]]
+    assert left == ("0", "0")
+    assert batches(lines)[-1] == "x"
