@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from cloudjar.services.lambda_ import interpreters
+from cloudjar.services.lambda_.environment import BOOTSTRAPS
 from cloudjar.services.lambda_.runtimes import RUNTIMES
 
 from .conftest import Functions
@@ -188,6 +190,16 @@ def test_a_function_that_moves_to_java8_al2_keeps_its_arn_and_policy(functions: 
     result = functions.invoke("java", {})
     assert "Amazon Linux 2\n" in result.value.replace('"', "\n")
     assert "Init Duration" in result.log
+
+
+def test_the_runtime_may_be_compiled_by_several_at_once(tmp_path: Path) -> None:
+    found = interpreters.find(RUNTIMES["java17"])
+    assert found is not None
+    target = tmp_path / "cache" / "java"
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: interpreters.compile_java(found.compiler, BOOTSTRAPS / "java", target), range(2)))
+    assert (target / "Runtime.class").exists()
+    assert [path.name for path in target.parent.iterdir()] == ["java"]
 
 
 def test_a_jar_in_lib_is_on_the_class_path(functions: Functions, classes: dict[str, str | bytes], tmp_path: Path) -> None:

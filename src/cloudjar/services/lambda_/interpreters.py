@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -180,8 +181,10 @@ def compile_java(compiler: str, sources: Path, target: Path) -> None:
     """Compiles the Java files of a directory to classes in `target`, whole or not at all. Raises OSError with the compiler's words."""
     if target.exists():
         return
-    fresh = target.with_name(f"{target.name}.{os.getpid()}")
-    fresh.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A directory of its own, because several may compile at once: the first to be ready wins.
+    fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=target.parent))
+    fresh.chmod(0o755)
     sheets = sorted(str(path) for path in sources.glob("*.java"))
     try:
         code, _, complaints = ask([compiler, "-J-XX:TieredStopAtLevel=1", "-proc:none", "-nowarn", "-d", str(fresh), *sheets])
