@@ -1,0 +1,89 @@
+import pytest
+
+LINES = [
+    '{"level": "ERROR", "ms": 120, "user": {"name": "ann"}, "ip": "10.0.0.1"}',
+    '{"level": "INFO", "ms": 20, "user": {"name": "bob"}, "ip": "10.0.1.1"}',
+    '{"level": "INFO", "ms": 40, "user": {"name": "ann"}, "ip": "10.0.0.2"}',
+    "GET /index.html took 17 ms",
+    "REPORT RequestId: r-1\tDuration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 30 MB",
+]
+
+
+@pytest.fixture
+def logs(world):
+    world.clock.freeze()
+    return world.client("logs")
+
+
+@pytest.fixture
+def ask(world, logs):
+    now = int(world.clock.now().timestamp())
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    events = [{"timestamp": (now - 600) * 1000 + at * 60_000, "message": line} for at, line in enumerate(LINES)]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+
+    def run(query, **more):
+        started = logs.start_query(logGroupName="g", startTime=now - 3600, endTime=now, queryString=query, **more)
+        world.settle()
+        answer = logs.get_query_results(queryId=started["queryId"])
+        assert answer["status"] == "Complete"
+        return [{item["field"]: item["value"] for item in row if item["field"] != "@ptr"} for row in answer["results"]]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("fields level, ms | filter level = 'ERROR'", [{"level": "ERROR", "ms": "120"}]),
+        ("fields user.name | filter ms > 30 and level like /INFO|ERROR/ | sort ms asc", [{"user.name": "ann"}, {"user.name": "ann"}]),
+        ("filter @message like 'index' | display @logStream, @log", [{"@logStream": "s", "@log": "000000000000:g"}]),
+        ("fields ms | filter level in ['INFO'] | sort ms desc | limit 1", [{"ms": "40"}]),
+        ("fields ms * 2 as twice | filter ispresent(ms) and not level = 'INFO'", [{"twice": "240"}]),
+        (
+            "filter ispresent(level) | stats count(*) as n by level | sort n desc",
+            [{"level": "INFO", "n": "2"}, {"level": "ERROR", "n": "1"}],
+        ),
+        (
+            "stats sum(ms), avg(ms) as mean, max(ms) as top, pct(ms, 50) as half",
+            [{"sum(ms)": "180", "mean": "60", "top": "120", "half": "40"}],
+        ),
+        ("stats count_distinct(user.name) as people", [{"people": "2"}]),
+        ("filter @message like /took/ | parse @message '* * took * ms' as verb, path, took | display verb, path, took", None),
+        ("filter @message like /took/ | parse @message /(?<verb>[A-Z]+) (?<path>\\S+)/ | display verb", [{"verb": "GET"}]),
+        ("filter @type = 'REPORT' | display @duration, @memorySize, @requestId", None),
+        ("filter isIpv4InSubnet(ip, '10.0.0.0/24') | stats count(*) as n", [{"n": "2"}]),
+        ("fields toupper(user.name) as name | filter ispresent(level) | dedup name | sort name", [{"name": "ANN"}, {"name": "BOB"}]),
+        ("filter ispresent(ms) | stats count(*) as n by bin(1h) | display n", [{"n": "3"}]),
+        ("filter ms / 2 = 60 | display level", [{"level": "ERROR"}]),
+        ("# everything\nfields level | filter level =~ /(?i)error/", [{"level": "ERROR"}]),
+    ],
+)
+def test_a_query_gives_what_the_user_guide_says(ask, query, expected):
+    found = ask(query)
+    if "verb, path" in query:
+        expected = [{"verb": "GET", "path": "/index.html", "took": "17"}]
+    if "@duration" in query:
+        expected = [{"@duration": "12.5", "@memorySize": "128000000", "@requestId": "r-1"}]
+    if "bin(1h)" in query:
+        assert sum(int(row["n"]) for row in found) == 3
+    else:
+        assert found == expected
+
+
+def test_the_newest_come_first_and_no_more_than_the_limit(ask):
+    assert [row["@message"] for row in ask("fields @timestamp, @message", limit=2)] == [LINES[4], LINES[3]]
+
+
+@pytest.mark.parametrize("query", ["fild @message", "filter level =", "stats nothing(x)", "parse @message '*' as a, b", "limit x", "| |"])
+def test_a_query_that_is_none_is_refused(ask, aws_error, query):
+    with aws_error("MalformedQueryException"):
+        ask(query)
+
+
+def test_queries_are_listed_and_forgotten_in_a_week(world, logs, ask):
+    ask("fields @message")
+    assert [query["status"] for query in logs.describe_queries(logGroupName="g")["queries"]] == ["Complete"]
+    world.clock.advance(days=8)
+    assert logs.describe_queries()["queries"] == []
