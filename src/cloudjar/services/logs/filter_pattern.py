@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from cloudjar.services.logs import errors
 
 Predicate = Callable[[str], bool]
@@ -88,8 +90,8 @@ def _loads(message: str) -> Any:
     if not message.lstrip().startswith(("{", "[")):
         return _MISSING
     try:
-        return json.loads(message)
-    except (ValueError, RecursionError):
+        return msgspec.json.decode(message)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return _MISSING
 
 

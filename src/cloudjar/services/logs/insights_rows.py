@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+
+import msgspec
 
 from cloudjar.services.logs.groups import LogEvent
 from cloudjar.services.logs.insights_expression import stamp
@@ -47,8 +48,8 @@ def _discovered(message: str) -> dict[str, Any]:
     text = message.lstrip()
     if text.startswith("{"):
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
+            value = msgspec.json.decode(text)
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return {}
         found: dict[str, Any] = {}
         _flatten(value, "", found)
