@@ -157,3 +157,13 @@ def test_system_lines_below_the_level_are_left_out(functions: Functions, log_lin
 def test_levels_need_the_json_format(functions: Functions) -> None:
     with pytest.raises(ClientError, match="LogFormat must be JSON"):
         functions.python("f", FAIL, LoggingConfig={"LogFormat": "Text", "SystemLogLevel": "WARN"})
+
+
+TRACE = "import os\ndef handler(event, context):\n    return os.environ['_X_AMZN_TRACE_ID']\n"
+
+
+@pytest.mark.parametrize(("mode", "sampled"), [("Active", "Sampled=1"), ("PassThrough", "Sampled=0")])
+def test_active_tracing_samples(functions: Functions, mode: str, sampled: str) -> None:
+    functions.python("f", TRACE, TracingConfig={"Mode": mode})
+    assert sampled in functions.invoke("f").value
+    assert functions.client.get_function_configuration(FunctionName="f")["TracingConfig"] == {"Mode": mode}

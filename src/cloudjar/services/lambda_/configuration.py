@@ -69,8 +69,6 @@ def _unsupported(req: dict[str, Any], op: str) -> None:
     vpc = req.get("VpcConfig") or {}
     if vpc.get("SubnetIds") or vpc.get("SecurityGroupIds"):
         raise no("VpcConfig")
-    if (req.get("TracingConfig") or {}).get("Mode") == "Active":
-        raise no("TracingConfig Active")
     if (req.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
         raise no("SnapStart")
     for member in (
@@ -128,6 +126,8 @@ def _settings(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         fields["storage_mb"] = req["EphemeralStorage"]["Size"]
     if req.get("Layers") is not None:
         fields["layers"] = check_layers(ctx, req["Layers"])
+    if (req.get("TracingConfig") or {}).get("Mode"):
+        fields["tracing"] = req["TracingConfig"]["Mode"]
     if req.get("LoggingConfig"):
         fields |= _logging(req["LoggingConfig"])
     if req.get("DeadLetterConfig") is not None:

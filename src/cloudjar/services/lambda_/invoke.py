@@ -16,7 +16,7 @@ from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.services.lambda_ import aliases, errors, hot_reload, provisioned, recursion
 from cloudjar.services.lambda_.asynchronous import accept
-from cloudjar.services.lambda_.functions import find_function, find_version
+from cloudjar.services.lambda_.functions import Version, find_function, find_version
 from cloudjar.services.lambda_.invocation import Invocation
 from cloudjar.services.lambda_.names import Named, function_arn, named, on_function, owner
 from cloudjar.services.lambda_.pool import Finished, Pool
@@ -51,9 +51,9 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             return {"StatusCode": 204, "ExecutedVersion": version.label}
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         if kind == "Event":
-            accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx))
+            accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx, version))
             return {"StatusCode": 202}
-        trace = recursion.lengthened(ctx, trace_id(ctx), function)
+        trace = recursion.lengthened(ctx, trace_id(ctx, version), function)
         if trace is None:
             raise errors.recursive(who.name)
         invocation = Invocation(request_id, payload, function_arn(ctx, who.name, who.qualifier), trace, context)
@@ -109,7 +109,7 @@ async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         arn = function_arn(ctx, who.name, who.qualifier)
-        invocation = Invocation(request_id, payload, arn, trace_id(ctx), context, stream)
+        invocation = Invocation(request_id, payload, arn, trace_id(ctx, version), context, stream)
     await hot_reload.refresh(ctx, version)
     task = asyncio.get_running_loop().create_task(ctx.world.part(Pool).invoke(ctx, version, invocation, reserved))
     return await Streamed.begun(stream, task, version.label)
@@ -151,13 +151,13 @@ def _client_context(text: str) -> str:
         raise errors.invalid("Client context must be a valid Base64-encoded JSON object.") from None
 
 
-def trace_id(ctx: Context) -> str:
-    """The caller's trace header, or one that nothing samples."""
+def trace_id(ctx: Context, version: Version) -> str:
+    """The caller's trace header, or a new one, which is sampled where the version traces actively."""
     given = ctx.call_info.headers.get("x-amzn-trace-id", "")
     if _TRACE.fullmatch(given):
         return given
     seconds = int(ctx.now.timestamp())
-    return f"Root=1-{seconds:08x}-{ctx.ids.hex(24)};Parent={ctx.ids.hex(16)};Sampled=0"
+    return f"Root=1-{seconds:08x}-{ctx.ids.hex(24)};Parent={ctx.ids.hex(16)};Sampled={int(version.tracing == 'Active')}"
 
 
 def tail(finished: Finished) -> str:

@@ -123,7 +123,7 @@ class Poller:
             reserved = find_function(ctx, mapping.function, mapping.qualifier).reserved_concurrency
             version = aliases.route(ctx, mapping.function, mapping.qualifier)
             arn = function_arn(ctx, mapping.function, mapping.qualifier)
-            invocation = Invocation(ctx.ids.uuid(), payload, arn, trace_id(ctx))
+            invocation = Invocation(ctx.ids.uuid(), payload, arn, trace_id(ctx, version))
         await hot_reload.refresh(ctx, version)
         return await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved), version.label
 
