@@ -173,7 +173,7 @@ def _tokens(text: str) -> list[str]:
 def _pairwise(function: Callable[[float, float], float], left: Value, right: Value) -> Value:
     """A function of two values: number by number, point by point, series by series."""
     if isinstance(left, str) or isinstance(right, str):
-        raise TypeError("text")
+        raise errors.validation("Error in expression: a text is no operand")
     if isinstance(left, list):
         if isinstance(right, list):
             raise errors.validation("Error in expression: operations between two arrays of time series are not supported")
