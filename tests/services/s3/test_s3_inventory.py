@@ -10,7 +10,8 @@ import pytest
 @pytest.fixture
 def reports(s3):
     s3.create_bucket(Bucket="reports")
-    allow = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::reports/*"}
+    writer = {"Service": "s3.amazonaws.com"}
+    allow = {"Effect": "Allow", "Principal": writer, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::reports/*"}
     s3.put_bucket_policy(Bucket="reports", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
     return "reports"
 

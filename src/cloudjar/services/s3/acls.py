@@ -33,7 +33,8 @@ def _check_public(ctx: Context, bucket: Bucket, grants: tuple[Grant, ...]) -> No
     if is_public(grants) and public_access.of(ctx, bucket).block_acls:
         words = (
             f"User: {ctx.principal.arn} is not authorized to perform: s3:{ctx.call_info.operation} on resource: "
-            f'"{bucket.arn}" because public access control lists (ACLs) are blocked by the BlockPublicAcls setting in S3 Block Public Access.'
+            f'"{bucket.arn}" because public access control lists (ACLs) are blocked by the '
+            "BlockPublicAcls setting in S3 Block Public Access."
         )
         raise AwsError("AccessDenied", words, status=403)
 

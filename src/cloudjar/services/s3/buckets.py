@@ -64,10 +64,10 @@ def find_bucket(ctx: Context, req: dict[str, Any]) -> Bucket:
     if bucket.region != ctx.region and ctx.principal.kind != "anonymous":
         raise errors.permanent_redirect(bucket.name, bucket.region)
     check_owner(bucket, req.get("ExpectedBucketOwner"))
-    if PAYMENT in bucket.configured and ctx.principal.account != bucket.account and ctx.principal.kind != "service":
-        # Who does not say that they pay, and the anonymous, who cannot, are turned away.
-        if req.get("RequestPayer") != "requester" or ctx.principal.kind == "anonymous":
-            raise errors.access_denied()
+    outside = PAYMENT in bucket.configured and ctx.principal.account != bucket.account and ctx.principal.kind != "service"
+    # Who does not say that they pay, and the anonymous, who cannot, are turned away.
+    if outside and (req.get("RequestPayer") != "requester" or ctx.principal.kind == "anonymous"):
+        raise errors.access_denied()
     return bucket
 
 

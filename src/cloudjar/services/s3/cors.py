@@ -1,4 +1,4 @@
-"""Cross-origin resource sharing. Source: "Using cross-origin resource sharing (CORS)" in the Amazon S3 User Guide, and the Fetch standard."""
+"""Cross-origin resource sharing. Source: "Using cross-origin resource sharing (CORS)" in the Amazon S3 User Guide."""
 
 from __future__ import annotations
 

@@ -106,7 +106,10 @@ def _read_context(text: str | None) -> dict[str, str]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        words = "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map"
+        words = (
+            "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON "
+            "which represents a string-string map"
+        )
         raise errors.invalid_argument(words, "x-amz-server-side-encryption-context", text)
     return found
 

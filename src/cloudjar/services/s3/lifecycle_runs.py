@@ -118,11 +118,12 @@ def _drop_marker(ctx: Context, bucket: Bucket, rules: list[dict[str, Any]], mark
 def _act_on_noncurrent(ctx: Context, bucket: Bucket, rules: list[dict[str, Any]], version: Version, since: datetime, index: int) -> None:
     for rule in rules:
         wanted = rule.get("NoncurrentVersionExpiration")
-        if wanted and applies(rule, version) and index >= wanted.get("NewerNoncurrentVersions", 0):
-            if due(since, wanted["NoncurrentDays"]) <= ctx.now and not is_held(ctx, version):
-                ctx.delete(version)
-                notify(ctx, bucket, "LifecycleExpiration:Delete", version)
-                return
+        if not wanted or not applies(rule, version) or index < wanted.get("NewerNoncurrentVersions", 0):
+            continue
+        if due(since, wanted["NoncurrentDays"]) <= ctx.now and not is_held(ctx, version):
+            ctx.delete(version)
+            notify(ctx, bucket, "LifecycleExpiration:Delete", version)
+            return
     moves = [
         (rule, item, since)
         for rule in rules

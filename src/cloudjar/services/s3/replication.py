@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudjar.kernel.context import Context
+from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import replace
@@ -84,10 +84,10 @@ def _rules_for(rules: list[dict[str, Any]], stored: Stored) -> list[dict[str, An
             continue
         if any(stored.tags.get(tag["Key"]) != tag["Value"] for tag in tags):
             continue
-        if stored.is_delete_marker and ((rule.get("DeleteMarkerReplication") or {}).get("Status") != "Enabled" or tags):
-            # Rules of the first version, which have no filter, replicate delete markers.
-            if "Filter" in rule or "DeleteMarkerReplication" in rule:
-                continue
+        markers = (rule.get("DeleteMarkerReplication") or {}).get("Status") == "Enabled" and not tags
+        # Rules of the first version, which have no filter, replicate delete markers.
+        if stored.is_delete_marker and not markers and ("Filter" in rule or "DeleteMarkerReplication" in rule):
+            continue
         criteria = (rule.get("SourceSelectionCriteria") or {}).get("SseKmsEncryptedObjects") or {}
         if stored.encryption is not None and stored.encryption.algorithm != CUSTOMER and criteria.get("Status") != "Enabled":
             continue
@@ -136,6 +136,8 @@ async def _copy(ctx: Context, name: str, key: str, version_id: str, rule_id: str
             return
         destination = rule["Destination"]
         role = ctx.assume(wanted["Role"], PRINCIPAL)
+        # To KMS the call comes through S3, as a client's own does.
+        role.call_info = Call(service="s3", operation="ReplicateObject")
         target = _target(ctx, role, destination, stored)
         key_id = (destination.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID")
         asked = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if stored.encryption is not None and key_id else {}
