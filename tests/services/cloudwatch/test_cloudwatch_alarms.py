@@ -157,3 +157,27 @@ def test_alarms_are_tagged_and_deleted(cloudwatch, aws_error):
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
     with aws_error("ResourceNotFound"):
         cloudwatch.set_alarm_state(AlarmName="a", StateValue="OK", StateReason="x")
+
+
+def test_an_alarm_tells_its_topic(world, cloudwatch):
+    sns, sqs = world.client("sns"), world.client("sqs")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:000000000000:q"
+    for service, action, resource in (("sns", "sqs:SendMessage", arn), ("cloudwatch", "sns:Publish", topic)):
+        statement = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": action, "Resource": resource}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        if service == "sns":
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        else:
+            sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    alarm(cloudwatch, AlarmActions=[topic])
+    cloudwatch.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="trial")
+    world.settle()
+    [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+    told = json.loads(json.loads(message["Body"])["Message"])
+    assert (told["AlarmName"], told["NewStateValue"], told["OldStateValue"]) == ("a", "ALARM", "INSUFFICIENT_DATA")
+    assert told["Trigger"]["MetricName"] == "m"
+    actions = cloudwatch.describe_alarm_history(AlarmName="a", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert [item["HistorySummary"] for item in actions] == [f"Successfully executed action {topic}"]
