@@ -224,3 +224,10 @@ def test_deleting_a_bucket_forgets_its_uploads(s3, bucket, aws_error):
     s3.create_bucket(Bucket=bucket)
     with aws_error("NoSuchUpload"):
         s3.list_parts(**target)
+
+
+def test_completing_once_more_gets_the_same_answer(s3, bucket):
+    named = {"Bucket": bucket, "Key": "again", "UploadId": s3.create_multipart_upload(Bucket=bucket, Key="again")["UploadId"]}
+    part = {"PartNumber": 1, "ETag": s3.upload_part(**named, PartNumber=1, Body=b"x")["ETag"]}
+    first = s3.complete_multipart_upload(**named, MultipartUpload={"Parts": [part]})
+    assert s3.complete_multipart_upload(**named, MultipartUpload={"Parts": [part]})["ETag"] == first["ETag"]

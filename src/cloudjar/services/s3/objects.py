@@ -101,6 +101,8 @@ class Stored(Record, kw_only=True):
     """(type, id or URI, permission) of its access control list; () for the owner's full control alone."""
     replication: str = ""
     """ "PENDING", "COMPLETED", "FAILED" or "REPLICA"."""
+    upload_id: str = ""
+    """The multipart upload that made it, so that completing it once more gets the same answer."""
     restoring: bool = False
     restored_until: datetime | None = None
     """Until when an archived object's copy can be read."""

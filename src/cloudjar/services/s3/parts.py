@@ -9,7 +9,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.services.s3 import errors
-from cloudjar.services.s3.buckets import find_bucket, object_arn
+from cloudjar.services.s3.buckets import Bucket, find_bucket, object_arn
 from cloudjar.services.s3.checksums import ALGORITHMS, COMPOSITE, DEFAULT, FULL_OBJECT, checksum_to_wire, encode, new_hash, read_claim
 from cloudjar.services.s3.ciphers import Seal
 from cloudjar.services.s3.conditions import check_form, check_write
@@ -69,6 +69,9 @@ async def upload_part(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=object_arn)
 def complete_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
+    done = ctx.get(Object, bucket.name, req["Key"])
+    if done is not None and done.upload_id == req["UploadId"]:
+        return _completed(ctx, bucket, done)
     upload = find_upload(ctx, req)
     check_form(req, "CompleteMultipartUpload")
     check_write(req, ctx.get(Object, bucket.name, upload.key), upload.key)
@@ -93,18 +96,24 @@ def complete_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[str, An
             checksum=checksum,
             parts=tuple(PartInfo(part.number, part.size, part.checksum if checksum else "") for part in parts),
             encryption=upload.encryption,
+            upload_id=upload.upload_id,
             **upload.fields,
         ),
     )
     drop_upload(ctx, upload)
     notify(ctx, bucket, "ObjectCreated:CompleteMultipartUpload", stored)
+    return _completed(ctx, bucket, stored)
+
+
+def _completed(ctx: Context, bucket: Bucket, stored: Object) -> dict[str, Any]:
+    """The answer, which is the same however often a client asks."""
     answer: dict[str, Any] = {
-        "Location": f"{ctx.call_info.url}/{bucket.name}/{upload.key}",
+        "Location": f"{ctx.call_info.url}/{bucket.name}/{stored.key}",
         "Bucket": bucket.name,
-        "Key": upload.key,
+        "Key": stored.key,
         "ETag": f'"{stored.etag}"',
-        **({} if upload.encryption is not None and upload.encryption.customer_md5 else to_wire(upload.encryption)),
-        **checksum_to_wire(checksum),
+        **({} if stored.encryption is not None and stored.encryption.customer_md5 else to_wire(stored.encryption)),
+        **checksum_to_wire(stored.checksum),
     }
     version_id = shown_version(bucket, stored)
     if version_id is not None:
