@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloudjar.gateway.inprocess import LocalJar
-from cloudjar.services.lambda_.runtime_api import Deliver, Refused, plane
+from cloudjar.services.lambda_.runtime_api import Deliver, Refused, Sink, plane
 
 from .conftest import Functions, make_role, package
 
@@ -163,6 +163,12 @@ REQUEST = b"POST /2018-06-01/runtime/invocation/x/response HTTP/1.1\r\nHost: x\r
 
 class Side:
     """A runtime's counterpart that takes whatever comes."""
+
+    def admits(self, peer_port: int, own_port: int) -> bool:
+        return True
+
+    def begin_response(self, request_id: str, content_type: str) -> Sink:
+        raise Refused(400, "InvalidRequestID", "Invalid request ID")
 
     def next(self, deliver: Deliver) -> None:
         deliver({"Lambda-Runtime-Aws-Request-Id": "1"}, b"{}")
