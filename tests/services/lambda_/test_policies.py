@@ -65,3 +65,10 @@ def test_the_policy_of_a_version_is_its_own(functions: Functions) -> None:
     assert policy["Statement"][0]["Resource"].endswith(":function:f:1")
     with pytest.raises(functions.client.exceptions.ResourceNotFoundException):
         functions.client.get_policy(FunctionName="f")
+
+
+@pytest.mark.parametrize("principal", ["arn:aws:iam::1:root", "arn:aws:s3:::b", "*.amazonaws.com", "me"])
+def test_a_principal_that_is_none_is_refused(functions: Functions, principal: str) -> None:
+    functions.python("f", "def handler(e, c):\n    pass\n")
+    with pytest.raises(functions.client.exceptions.InvalidParameterValueException, match="The provided principal was invalid"):
+        functions.client.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal=principal)

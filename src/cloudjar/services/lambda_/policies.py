@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -11,6 +12,10 @@ from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.lambda_ import errors
 from cloudjar.services.lambda_.functions import check_revision, find_version
 from cloudjar.services.lambda_.names import function_arn, named, on_function, owner
+
+_PRINCIPAL_ARN = re.compile(
+    r"arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/[\x21-\x7e]+)|sts::\d{12}:(assumed-role|federated-user)/[\w+=,.@/-]+)", re.ASCII
+).fullmatch
 
 
 @record("lambda.policy", key=("function", "qualifier"))
@@ -27,11 +32,11 @@ def principal_element(principal: str, partition: str) -> Any:
     """A statement's Principal, from what AddPermission was given."""
     if principal == "*":
         return "*"
-    if principal.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+    if principal.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "*" not in principal:
         return {"Service": principal}
     if principal.isdigit() and len(principal) == 12:
         return {"AWS": f"arn:{partition}:iam::{principal}:root"}
-    if principal.startswith("arn:"):
+    if _PRINCIPAL_ARN(principal):
         return {"AWS": principal}
     raise errors.invalid("The provided principal was invalid. Please check the principal and try again.")
 
