@@ -71,6 +71,8 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
 
         # Authenticate: who calls, and from which account? Then parse: with what input?
         principal, body = await jar.authenticator.authenticate(world, jar.models.catalogue, target, operation, request, body)
+        if edge is not None and isinstance(body, bytes) and body:
+            edge.check_body(request, operation.name, body)
         req = jar.codec.parse(target, request, body, found).params
         validate(operation, req)
         ctx = Context(

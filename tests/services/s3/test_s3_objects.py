@@ -307,3 +307,24 @@ def test_overlapping_puts_gets_and_deletes_of_one_key_never_tear(world, s3, buck
     for thread in threads:
         thread.join()
     assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "code"),
+    [
+        ("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==", "BadDigest"),
+        ("Content-MD5", "nonsense", "InvalidDigest"),
+        ("x-amz-checksum-crc32", "AAAAAA==", "BadDigest"),
+    ],
+)
+def test_a_request_document_that_is_not_what_its_headers_say_is_refused(s3, bucket, aws_error, header, value, code):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x")
+
+    def spoil(request, **_):
+        del request.headers[header]
+        request.headers[header] = value
+
+    s3.meta.events.register("before-sign.s3.DeleteObjects", spoil)
+    with aws_error(code):
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "a"}]})
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"

@@ -1,16 +1,20 @@
 """What HTTP asks of S3 besides its operations: preflights and websites before, CORS headers and access logs after.
 
-The pipeline calls `claims` and `answer` before it looks for an operation, and `finish` when an answer is ready.
+The pipeline calls `claims` and `answer` before it looks for an operation, `check_body` where a body is not a stream, and `finish`
+when an answer is ready.
 """
 
 from __future__ import annotations
 
+from hashlib import md5
 from typing import Any
 from urllib.parse import unquote
 
 from cloudjar.kernel.context import Context
 from cloudjar.services.s3.access_logs import Entry, note
+from cloudjar.services.s3.checksums import ALGORITHMS
 from cloudjar.services.s3.cors import answer_headers, preflight
+from cloudjar.services.s3.payload import check_claim, check_md5
 from cloudjar.services.s3.website_hosts import website_bucket
 from cloudjar.services.s3.websites import serve
 from cloudjar.wire.http import Request, Response
@@ -29,6 +33,19 @@ async def answer(ctx: Context, request: Request, path: str) -> Response:
         with ctx.transaction():
             return Response(200, preflight(ctx, name, key, request.headers))
     return await serve(ctx, name, unquote(key), request)
+
+
+def check_body(request: Request, operation: str, body: bytes) -> None:
+    """Holds an XML body against what its headers say of it; raises InvalidDigest, BadDigest, InvalidRequest."""
+    claimed = request.headers.get("content-md5")
+    if claimed is not None:
+        check_md5(claimed, md5(body, usedforsecurity=False).digest())
+    if operation == "CompleteMultipartUpload":
+        return  # its checksum headers speak of the object, not of the body
+    for algorithm in ALGORITHMS:
+        value = request.headers.get(f"x-amz-checksum-{algorithm.lower()}")
+        if value is not None:
+            check_claim(algorithm, value, body)
 
 
 def finish(ctx: Context, request: Request, path: str, response: Response, entry: Entry) -> None:

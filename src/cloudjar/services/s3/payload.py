@@ -146,11 +146,22 @@ def _verify(req: dict[str, Any], claim: Claim, hashes: dict[str, Hash], trailers
     claimed = claim.value if claim.value is not None else trailers.get(f"x-amz-checksum-{algorithm.lower()}")
     if claimed is None:
         raise errors.malformed_trailer()
+    _check_digest(algorithm, claimed, digest)
+    return Checksum(algorithm, claimed)
+
+
+def check_claim(algorithm: str, claimed: str, body: bytes) -> None:
+    """Raises InvalidRequest or BadDigest when a checksum header is not this body's."""
+    hasher = new_hash(algorithm)
+    hasher.update(body)
+    _check_digest(algorithm, claimed, hasher.digest())
+
+
+def _check_digest(algorithm: str, claimed: str, digest: bytes) -> None:
     if len(_unbase64(claimed)) != len(digest):
         raise errors.invalid_checksum(algorithm)
     if claimed != encode(digest):
         raise errors.bad_checksum(algorithm)
-    return Checksum(algorithm, claimed)
 
 
 def check_md5(claimed: str, digest: bytes) -> None:
