@@ -53,6 +53,11 @@ class LocalJar:
         self.do(lambda: self.jar.worlds.open(name))
         return LocalWorld(self, name)
 
+    def import_world(self, file: Path, name: str) -> LocalWorld:
+        """A world from a file that `LocalWorld.export` or `cloudjar world export` wrote, under a new name."""
+        self.do(lambda: self.jar.worlds.import_(file, name))
+        return LocalWorld(self, name)
+
     def close(self) -> None:
         """Ends the jar and its thread."""
         if not self._closed:
@@ -108,6 +113,10 @@ class LocalWorld:
     def restore(self, snapshot: str) -> None:
         """Goes back to a snapshot."""
         self.local.run(self.local.jar.worlds.restore(self.name, snapshot))
+
+    def export(self, file: Path) -> None:
+        """Writes this world, with its blobs, into one file."""
+        self.local.do(lambda: self.local.jar.worlds.export(self.name, file))
 
     @property
     def endpoint(self) -> str:
