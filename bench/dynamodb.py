@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
-import selectors
 import socket
 import subprocess
 import sys
@@ -25,28 +22,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+from s3 import cpu_seconds, free_port, memory_mib, replay, row
 
-TICK = os.sysconf("SC_CLK_TCK")
-CONNECTIONS = 16
 KEY = {"AttributeName": "id", "AttributeType": "S"}
 SORT = {"AttributeName": "n", "AttributeType": "N"}
 SCHEMA = [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}]
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def memory_mib(pid: int) -> float:
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def request(port: int, operation: str, params: dict[str, Any]) -> bytes:
@@ -61,41 +41,6 @@ def request(port: int, operation: str, params: dict[str, Any]) -> bytes:
     SigV4Auth(Credentials("test", "test"), "dynamodb", "us-east-1").add_auth(signed)
     lines = ["POST / HTTP/1.1", *[f"{name}: {value}" for name, value in signed.headers.items()], f"content-length: {len(body)}"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def replay(port: int, data: bytes, count: int) -> None:
-    """Sends a request `count` times over CONNECTIONS connections; SystemExit if any answer is not a success."""
-    selector = selectors.DefaultSelector()
-    waiting: dict[socket.socket, bytes] = {}
-    for _ in range(CONNECTIONS):
-        connection = socket.create_connection(("127.0.0.1", port))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        selector.register(connection, selectors.EVENT_READ)
-        waiting[connection] = b""
-        connection.sendall(data)
-    sent, answered = CONNECTIONS, 0
-    while answered < count:
-        for key, _ in selector.select():
-            connection = key.fileobj  # type: ignore[assignment]
-            received = waiting[connection] + connection.recv(1 << 20)
-            head, end, rest = received.partition(b"\r\n\r\n")
-            length = int(found[1]) if (found := re.search(rb"content-length: (\d+)", head)) else 0
-            if not end or len(rest) < length:
-                waiting[connection] = received
-                continue
-            if not head.startswith(b"HTTP/1.1 20"):
-                raise SystemExit(f"not a success: {received[:600]!r}")
-            waiting[connection] = rest[length:]
-            answered += 1
-            if sent < count:
-                connection.sendall(data)
-                sent += 1
-    for connection in waiting:
-        connection.close()
-
-
-def row(name: str, *values: Any) -> None:
-    print(f"| {name} | " + " | ".join(str(value) for value in values) + " |", flush=True)
 
 
 def item(partition: str, number: int) -> dict[str, Any]:
@@ -191,7 +136,10 @@ def run(options: argparse.Namespace, port: int, pid: int) -> None:
     print("|---|---|---|---|")
     for name, cost in alone.items():
         row(name, f"{cost:.0f}", f"{among['small'][name]:.0f}", f"{among['large'][name]:.0f}")
-    print(f"\n{options.items / filled:,.0f} items a second by BatchWriteItem from one boto3 client; {memory_mib(pid):.0f} MiB of memory.")
+    print(
+    rate, memory = options.items / filled, memory_mib(pid, "VmRSS")
+    print(f"\n{rate:,.0f} items a second by BatchWriteItem from one boto3 client; {memory:.0f} MiB of memory.")
+    )
 
 
 if __name__ == "__main__":
