@@ -136,10 +136,8 @@ def run(options: argparse.Namespace, port: int, pid: int) -> None:
     print("|---|---|---|---|")
     for name, cost in alone.items():
         row(name, f"{cost:.0f}", f"{among['small'][name]:.0f}", f"{among['large'][name]:.0f}")
-    print(
     rate, memory = options.items / filled, memory_mib(pid, "VmRSS")
     print(f"\n{rate:,.0f} items a second by BatchWriteItem from one boto3 client; {memory:.0f} MiB of memory.")
-    )
 
 
 if __name__ == "__main__":
