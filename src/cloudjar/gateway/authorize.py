@@ -5,11 +5,11 @@ The decision itself is identity/policy's; here its question is put together, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Literal
 
-from cloudjar.gateway.authorize_asks import PASS_ROLE, Ask, asks, passed_to
+from cloudjar.gateway.authorize_asks import PASS_ROLE, Ask, asks, named, passed_to
 from cloudjar.gateway.authorize_keys import call_keys
 from cloudjar.gateway.denials import Denials
 from cloudjar.identity import encoded_message, explain, organization
@@ -19,10 +19,12 @@ from cloudjar.identity.principal_keys import Keys, principal_keys, request_keys,
 from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.host import Question
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.world import World
 from cloudjar.services.iam import effective
 from cloudjar.services.registry import Operation, Services
+from cloudjar.wire.models import OperationModel
 
 Mode = Literal["enforce", "audit", "off"]
 MODES: tuple[Mode, ...] = ("enforce", "audit", "off")
@@ -108,11 +110,37 @@ class Judge:
         return True
 
     def _judge(self, ctx: Context, operation: Operation, req: dict[str, Any], hooks: ModuleType | None) -> None:
-        principal = ctx.principal
-        service = operation.model.service.name
         questions = asks(ctx, operation, req)
-        if not questions:
-            return
+        if questions:
+            for request, decision in self._decisions(ctx, operation.model.service.name, questions, req, hooks):
+                if not decision.allowed:
+                    self._refuse(ctx, operation.model, request, decision)
+                    return
+
+    def refusals(
+        self, ctx: Context, operation: OperationModel, questions: Sequence[Question], req: dict[str, Any]
+    ) -> list[AwsError | None]:
+        """For each question why the caller may not, or None: where AWS leaves out what is refused, and does the rest."""
+        if self.mode == "off":
+            return [None] * len(questions)
+        service = operation.service.name
+        found: list[AwsError | None] = []
+        for action, resource, keys in questions:
+            refused = None
+            for request, decision in self._decisions(ctx, service, [Ask(named(action), resource, keys)], req, self._hooks(service)):
+                if not decision.allowed:
+                    try:
+                        self._refuse(ctx, operation, request, decision)
+                    except AwsError as error:
+                        refused = error
+            found.append(refused)
+        return found
+
+    def _decisions(
+        self, ctx: Context, service: str, questions: list[Ask], req: dict[str, Any], hooks: ModuleType | None
+    ) -> Iterator[tuple[AuthzRequest, Decision]]:
+        """The questions that policies have to answer, and what they say."""
+        principal = ctx.principal
         plain_root = principal.kind == "root" and ctx.get(Member, principal.account) is None
         shared: Keys | None = None
         own: PolicySet | None = None
@@ -131,20 +159,15 @@ class Judge:
             assert own is not None
             context = shared | self._ask_keys(ctx, service, ask, account, req, hooks)
             request = AuthzRequest(principal, ask.spec.action, ask.resource, context, account)
-            policies = self._bearing(ctx, own, held, ask, account)
-            decision = decide(request, policies)
+            decision = decide(request, self._bearing(ctx, own, held, ask, account))
             self.denials.asked(ctx, request, decision)
-            if not decision.allowed:
-                self._refuse(ctx, operation, request, decision)
-                return
+            yield request, decision
 
     def allowed(self, ctx: Context, action: str, resource: str, more: Keys | None = None) -> bool:
         """Whether the caller may do something else besides, which changes an answer but not whether there is one.
 
         `more` are condition keys that only whoever asks knows.
         """
-        from cloudjar.gateway.authorize_asks import named
-
         principal = ctx.principal
         if self.mode != "enforce":
             return True
@@ -223,7 +246,7 @@ class Judge:
         if ask.spec.action == PASS_ROLE:
             keys["iam:passedtoservice"] = passed_to(service)
             return keys
-        keys |= call_keys(ctx, ask.spec, req)
+        keys |= {**call_keys(ctx, ask.spec, req), **ask.keys}
         more = getattr(hooks, "condition_keys", None)
         return keys | more(ctx, req, ask.spec.action, ask.resource) if more is not None else keys
 
@@ -234,8 +257,8 @@ class Judge:
 
     # The verdict
 
-    def _refuse(self, ctx: Context, operation: Operation, request: AuthzRequest, decision: Decision) -> None:
-        service = operation.model.service
+    def _refuse(self, ctx: Context, operation: OperationModel, request: AuthzRequest, decision: Decision) -> None:
+        service = operation.service
         self.denials.denied(ctx, request, decision, explain.denial_message(request, decision), enforced=self.mode == "enforce")
         if self.mode != "enforce":
             return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cloudjar.identity.service_reference import ActionSpec, actions_for, find_action
@@ -40,6 +41,8 @@ class Ask(NamedTuple):
 
     spec: ActionSpec
     resource: str
+    keys: Mapping[str, Any] = MappingProxyType({})
+    """Condition keys of this question alone."""
 
 
 def asks(ctx: Context, operation: Operation, req: dict[str, Any]) -> list[Ask]:

@@ -27,12 +27,14 @@ from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.clock import wall_seconds
 from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.host import Question
 from cloudjar.kernel.ids import Ids, secret_bytes, uuids
 from cloudjar.kernel.offload import Offload
 from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.world import World
 from cloudjar.kernel.worlds import DEFAULT, Worlds
+from cloudjar.services.cloudtrail.recorder import Recorder
 from cloudjar.services.registry import Operation, Services
 from cloudjar.wire.codec import Codec
 from cloudjar.wire.models import Models, OperationModel
@@ -172,8 +174,14 @@ class Jar:
             raise RuntimeError(f"{service}:{operation} waits; call it with call_async, outside a transaction")
         validate(implemented.model, req)
         inner = self._inner(ctx, service, operation)
-        self.authorize(inner, implemented, req)
-        return implemented.function(inner, req) or {}
+        try:
+            self.authorize(inner, implemented, req)
+            result: dict[str, Any] = implemented.function(inner, req) or {}
+        except AwsError as error:
+            inner.world.part(Recorder).note(inner, req, None, error)
+            raise
+        inner.world.part(Recorder).note(inner, req, result, None)
+        return result
 
     async def call_async(self, ctx: Context, service: str, operation: str, req: dict[str, Any]) -> dict[str, Any]:
         implemented = self._implemented(service, operation)
@@ -182,21 +190,31 @@ class Jar:
                 return self.call(ctx, service, operation, req)
         validate(implemented.model, req)
         inner = self._inner(ctx, service, operation)
-        with inner.transaction():
-            self.authorize(inner, implemented, req)
-        return await implemented.function(inner, req) or {}
+        try:
+            with inner.transaction():
+                self.authorize(inner, implemented, req)
+            result: dict[str, Any] = await implemented.function(inner, req) or {}
+        except AwsError as error:
+            inner.world.part(Recorder).note(inner, req, None, error)
+            raise
+        inner.world.part(Recorder).note(inner, req, result, None)
+        return result
 
     def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
         answer = ctx.as_service(service).call("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": service.split(".")[0]})
         session = ctx.get(Session, answer["Credentials"]["AccessKeyId"])
         assert session is not None
-        return ctx.at(account=session.principal.account, principal=session.principal)
+        return ctx.at(account=session.principal.account, principal=msgspec.structs.replace(session.principal, invoked_by=service))
 
     def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
         return self.authenticator.authenticate_form(ctx.world, ctx.region, fields)
 
     def allowed(self, ctx: Context, action: str, resource: str) -> bool:
         return self.judge.allowed(ctx, action, resource)
+
+    def refusals(self, ctx: Context, questions: Sequence[Question], req: dict[str, Any]) -> list[AwsError | None]:
+        call = ctx.call_info
+        return self.judge.refusals(ctx, self._implemented(call.service, call.operation).model, questions, req)
 
     def page_members(self, service: str, operation: str) -> PageMembers:
         data = self.models.service(service).paginators[operation]

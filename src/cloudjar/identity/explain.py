@@ -57,6 +57,9 @@ def reason(decision: Decision, action: str) -> str:
 def access_denied(service: str, protocol: str, request: AuthzRequest, decision: Decision, encoded: str = "") -> AwsError:
     """The error of a denied call: `protocol` is the model's name for it; `encoded` is EC2's encoded authorization message."""
     message = denial_message(request, decision)
+    if service == "s3" and _is_strangers(request):
+        # S3 tells its reasons within an organization only.
+        return AwsError("AccessDenied", "Access Denied", status=403)
     if protocol == "ec2":
         text = f"You are not authorized to perform this operation. {message}"
         return AwsError(
@@ -67,3 +70,11 @@ def access_denied(service: str, protocol: str, request: AuthzRequest, decision: 
     if service == "sqs" or protocol in ("query", "rest-xml"):
         return AwsError("AccessDenied", message, status=403)
     return AwsError("AccessDeniedException", message, status=403 if protocol == "rest-json" else 400)
+
+
+def _is_strangers(request: AuthzRequest) -> bool:
+    """Whether the resource is neither of the caller's account nor of its organization."""
+    if request.resource_account in ("", request.principal.account) or request.principal.kind == "service":
+        return False
+    mine, its = request.context.get("aws:principalorgid"), request.context.get("aws:resourceorgid")
+    return mine is None or mine != its

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from cloudjar.kernel.context import Context
+    from cloudjar.kernel.errors import AwsError
     from cloudjar.kernel.paging import PageMembers
     from cloudjar.kernel.principal import Principal
     from cloudjar.kernel.world import World
 
 T = TypeVar("T")
+
+Question = tuple[str, str, Mapping[str, str]]
+"""What IAM is asked: an action, a resource, and condition keys (in lower case) that only whoever asks knows."""
 
 
 class Host(Protocol):
@@ -35,6 +39,10 @@ class Host(Protocol):
 
     def allowed(self, ctx: Context, action: str, resource: str) -> bool:
         """Whether the caller may do something else besides ("s3:ListBucket"), where that changes an answer."""
+        ...
+
+    def refusals(self, ctx: Context, questions: Sequence[Question], req: dict[str, Any]) -> list[AwsError | None]:
+        """For each question the error of a caller who may not, or None: for operations that do what they may of many things."""
         ...
 
     def page_members(self, service: str, operation: str) -> PageMembers:

@@ -26,6 +26,8 @@ class Principal(msgspec.Struct, frozen=True):
     issued: float = 0.0
     """World seconds at which temporary credentials were issued; 0 for lasting ones."""
     mfa: bool = False
+    invoked_by: str = ""
+    """The service that assumed the role for itself, "lambda.amazonaws.com"; for CloudTrail."""
     source_arn: str = ""
     """The resource on whose behalf a service acts, for aws:SourceArn: a rule, a topic, a bucket."""
 

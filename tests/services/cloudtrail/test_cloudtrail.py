@@ -188,3 +188,48 @@ def test_trails_are_described_tagged_and_deleted(trail, bucket):
     with pytest.raises(ClientError) as caught:
         trail.get_trail(Name="main")
     assert caught.value.response["Error"]["Code"] == "TrailNotFoundException"
+
+
+def told(trail, name):
+    return [json.loads(event["CloudTrailEvent"]) for event in looked_up(trail, EventName=name)]
+
+
+def trust(**principal):
+    return json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}})
+
+
+def allow(action):
+    return json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}})
+
+
+def test_what_a_service_does_under_a_role_is_there_as_invoked_by_it(world, trail):
+    iam = world.client("iam")
+    role = iam.create_role(RoleName="runner", AssumeRolePolicyDocument=trust(Service="scheduler.amazonaws.com"))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="runner", PolicyName="p", PolicyDocument=allow("iam:CreateGroup"))
+    target = {"Arn": "arn:aws:scheduler:::aws-sdk:iam:createGroup", "RoleArn": role, "Input": json.dumps({"GroupName": "made-later"})}
+    world.client("scheduler").create_schedule(
+        Name="s", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"}, Target=target
+    )
+    world.clock.advance(minutes=1)
+    made = told(trail, "CreateGroup")[-1]
+    assert (made["userIdentity"]["type"], made["userIdentity"]["invokedBy"]) == ("AssumedRole", "scheduler.amazonaws.com")
+    assert made["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] == role
+    assert (made["sourceIPAddress"], made["userAgent"]) == ("scheduler.amazonaws.com", "scheduler.amazonaws.com")
+    assert made["requestParameters"] == {"groupName": "made-later"}
+    assumed = told(trail, "AssumeRole")[-1]
+    assert assumed["userIdentity"] == {"type": "AWSService", "invokedBy": "scheduler.amazonaws.com"}
+    assert assumed["sourceIPAddress"] == "scheduler.amazonaws.com"
+    assert assumed["requestID"] != made["requestID"]
+
+
+def test_a_role_that_is_assumed_from_another_account_is_seen_by_both(world, trail):
+    iam = world.client("iam", access_key="111122223333")
+    iam.create_role(RoleName="open", AssumeRolePolicyDocument=trust(AWS="arn:aws:iam::000000000000:root"))
+    role = "arn:aws:iam::111122223333:role/open"
+    world.client("sts").assume_role(RoleArn=role, RoleSessionName="visit")
+    (mine,) = told(trail, "AssumeRole")
+    (theirs,) = told(world.client("cloudtrail", access_key="111122223333"), "AssumeRole")
+    assert mine["userIdentity"]["type"] == "Root"
+    assert theirs["userIdentity"] == {"type": "AWSAccount", "principalId": "000000000000", "accountId": "000000000000"}
+    assert (mine["sharedEventID"], mine["recipientAccountId"]) == (theirs["sharedEventID"], "000000000000")
+    assert theirs["recipientAccountId"] == "111122223333"

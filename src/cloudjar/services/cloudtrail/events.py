@@ -85,7 +85,7 @@ def event_of(call: CallEvent, region: str, account: str) -> dict[str, Any]:
     request = _told(msgspec.msgpack.decode(call.request)) or None
     event: dict[str, Any] = {
         "eventVersion": VERSION,
-        "userIdentity": identity(call.principal),
+        "userIdentity": identity(call.principal, call.invoked_by, account),
         "eventTime": _time(call.time),
         "eventSource": source_of(call),
         "eventName": name_of(call),
@@ -110,20 +110,24 @@ def event_of(call: CallEvent, region: str, account: str) -> dict[str, Any]:
         "eventType": "AwsApiCall",
         "managementEvent": not call.data,
         "recipientAccountId": account,
-        "eventCategory": "Data" if call.data else "Management",
     }
+    if call.shared:
+        event["sharedEventID"] = call.shared
+    event["eventCategory"] = "Data" if call.data else "Management"
     host = call.url.partition("://")[2]
-    if call.url.startswith("https"):
+    if call.url.startswith("https") and not call.invoked_by:
         event["tlsDetails"] = {"clientProvidedHostHeader": host}
     return event
 
 
-def identity(principal: Principal) -> dict[str, Any]:
-    """userIdentity. Source: "CloudTrail userIdentity element"."""
+def identity(principal: Principal, invoked_by: str = "", recipient: str = "") -> dict[str, Any]:
+    """userIdentity, as the account that gets the event sees it. Source: "CloudTrail userIdentity element"."""
     if principal.kind == "anonymous":
         return {"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}
     if principal.kind == "service":
         return {"type": "AWSService", "invokedBy": principal.arn}
+    if recipient and principal.account != recipient:
+        return {"type": "AWSAccount", "principalId": principal.user_id, "accountId": principal.account}
     kinds = {"root": "Root", "user": "IAMUser", "assumed-role": "AssumedRole", "federated-user": "FederatedUser"}
     found: dict[str, Any] = {
         "type": kinds[principal.kind],
@@ -150,6 +154,8 @@ def identity(principal: Principal) -> dict[str, Any]:
                 "userName": principal.role_arn.rpartition("/")[2],
             }
         found["sessionContext"] = session
+    if invoked_by:
+        found["invokedBy"] = invoked_by
     return found
 
 

@@ -6,6 +6,7 @@ A call costs a note; what a `kill -9` takes from the trail is the last second's 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ EVENTS_KEPT = 20_000
 """For each account and Region; older ones go. AWS keeps 90 days, whatever their number."""
 LONGEST_TEXT = 2048
 DEEPEST = 12
+_NAMES = uuid.UUID("5c8f3a1e-0d1b-4b52-9a63-2f7d0c9e4a11")
+"""The name space of the ids that the recorder itself makes: for calls between services, and for what two accounts see."""
 
 _S3_DATA = frozenset(
     {
@@ -54,6 +57,7 @@ DATA: dict[str, frozenset[str]] = {
         }
     ),
     "sns": frozenset({"Publish", "PublishBatch"}),
+    "dynamodbstreams": frozenset({"GetRecords", "GetShardIterator"}),
     "kinesis": frozenset({"GetRecords", "GetShardIterator", "PutRecord", "PutRecords", "SubscribeToShard"}),
     "logs": frozenset({"FilterLogEvents", "GetLogEvents", "PutLogEvents", "StartLiveTail"}),
     "cloudwatch": frozenset({"GetMetricData", "GetMetricStatistics", "PutMetricData"}),
@@ -81,6 +85,10 @@ class CallEvent(Record):
     error: str = ""
     message: str = ""
     data: bool = False
+    invoked_by: str = ""
+    """The service that called, for itself or for its caller."""
+    shared: str = ""
+    """An id that the events of two accounts about one call have in common."""
 
 
 @record("cloudtrail.head", key="region", scope="account")
@@ -157,38 +165,69 @@ def place(service: str, region: str) -> str:
 def _store(ctx: Context, notes: Iterable[_Note]) -> None:
     heads: dict[tuple[str, str], Head] = {}
     for note in notes:
-        call = note.ctx.call_info
         account = note.ctx.account or DEFAULT_ACCOUNT
-        region = place(call.service, note.ctx.region)
-        there = ctx.at(account=account, region=region)
-        head = heads.get((account, region)) or there.get(Head, region) or Head(region)
-        head = heads[account, region] = replace(head, number=head.number + 1)
-        failure = note.failure
-        response = note.response if failure is None and not is_read_only(call.operation) else None
-        there.put(
-            CallEvent(
-                head.number,
-                note.time,
-                call.request_id,
-                call.service,
-                call.operation,
-                note.ctx.principal,
-                call.source_ip,
-                call.user_agent,
-                call.url,
-                pack(note.request),
-                pack(response) if response else b"",
-                failure.code if failure else "",
-                failure.message if failure else "",
-                note.data,
-            )
-        )
-        if head.number > EVENTS_KEPT:
-            old = there.get(CallEvent, head.number - EVENTS_KEPT)
-            if old is not None:
-                there.delete(old)
+        region = place(note.ctx.call_info.service, note.ctx.region)
+        other = _other_account(note, account)
+        shared = ""
+        for each in (account, other) if other else (account,):
+            there = ctx.at(account=each, region=region)
+            head = heads.get((each, region)) or there.get(Head, region) or Head(region)
+            head = heads[each, region] = replace(head, number=head.number + 1)
+            if other and not shared:
+                shared = _uuid("shared", each, region, head.number)
+            there.put(_event(note, each, region, head.number, shared))
+            if head.number > EVENTS_KEPT:
+                old = there.get(CallEvent, head.number - EVENTS_KEPT)
+                if old is not None:
+                    there.delete(old)
     for (account, _), head in heads.items():
         ctx.at(account=account).put(head)
+
+
+def _event(note: _Note, account: str, region: str, number: int, shared: str) -> CallEvent:
+    call, failure, by = note.ctx.call_info, note.failure, invoked_by(note.ctx)
+    response = note.response if failure is None and not is_read_only(call.operation) else None
+    return CallEvent(
+        number,
+        note.time,
+        # What a service calls is a request of its own.
+        _uuid("request", account, region, number) if by else call.request_id,
+        call.service,
+        call.operation,
+        note.ctx.principal,
+        by or call.source_ip,
+        by or call.user_agent,
+        call.url,
+        pack(note.request),
+        pack(response) if response else b"",
+        failure.code if failure else "",
+        failure.message if failure else "",
+        note.data,
+        by,
+        shared,
+    )
+
+
+def _other_account(note: _Note, account: str) -> str:
+    """The account that sees a call besides the caller's: that of a role that was assumed."""
+    call = note.ctx.call_info
+    if call.service != "sts" or note.failure is not None or call.operation != "AssumeRole":
+        return ""
+    other: str = note.request["RoleArn"].split(":")[4]
+    return other if other != account else ""
+
+
+def _uuid(kind: str, account: str, region: str, number: int) -> str:
+    return str(uuid.uuid5(_NAMES, f"{kind} {account} {region} {number}"))
+
+
+def invoked_by(ctx: Context) -> str:
+    """The service that makes a call; empty for a client's own."""
+    if ctx.call_info.headers:
+        return ""
+    principal = ctx.principal
+    via = ctx.call_info.via
+    return principal.arn if principal.kind == "service" else principal.invoked_by or (via[-1] if via else "")
 
 
 def is_read_only(operation: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudjar.kernel.context import Context
+from cloudjar.kernel.host import Question
 from cloudjar.services.s3.buckets import object_arn
 
 Asks = dict[str, str | list[str]]
@@ -29,9 +30,14 @@ def copy(ctx: Context, req: dict[str, Any]) -> Asks:
 
 
 def delete_many(ctx: Context, req: dict[str, Any]) -> Asks:
-    """DeleteObjects: every key on its own; AWS leaves out what may not be deleted, here one refusal refuses all."""
-    asks: dict[str, list[str]] = {}
-    for item in req["Delete"]["Objects"]:
-        action = "s3:DeleteObjectVersion" if item.get("VersionId") else "s3:DeleteObject"
-        asks.setdefault(action, []).append(f"arn:{ctx.partition}:s3:::{req['Bucket']}/{item['Key']}")
-    return {**asks}
+    """DeleteObjects asks about every key as it comes to it: what may not be deleted is left out."""
+    return {}
+
+
+def deletions(ctx: Context, bucket: str, items: list[dict[str, Any]]) -> list[Question]:
+    """What IAM is asked about each of DeleteObjects' items."""
+    found: list[Question] = []
+    for item in items:
+        arn, version = f"arn:{ctx.partition}:s3:::{bucket}/{item['Key']}", item.get("VersionId")
+        found.append(("s3:DeleteObjectVersion", arn, {"s3:versionid": version}) if version else ("s3:DeleteObject", arn, {}))
+    return found
