@@ -29,6 +29,8 @@ from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.host import Question
 from cloudjar.kernel.ids import Ids, secret_bytes, uuids
+from cloudjar.kernel.marks import GaugesMark
+from cloudjar.kernel.meter import Batch
 from cloudjar.kernel.offload import Offload
 from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.principal import Principal
@@ -229,6 +231,14 @@ class Jar:
 
     def listeners(self, source: str, detail_type: str) -> list[str]:
         return self.services.listeners(source, detail_type)
+
+    def keep_metrics(self, ctx: Context, batches: Sequence[Batch]) -> None:
+        from cloudjar.services.cloudwatch.own import keep
+
+        keep(ctx, batches)
+
+    def gauges(self, namespace: str) -> Sequence[tuple[GaugesMark, Callable[..., Any]]]:
+        return self.services.gauges(namespace)
 
     def resolve(self, name: str, mark: type) -> Callable[..., Any]:
         return self.services.resolve(name, mark)

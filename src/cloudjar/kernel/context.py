@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +12,7 @@ from cloudjar.kernel import events, keys, paging, timers
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.ids import Ids
+from cloudjar.kernel.meter import Dimensions, Resource
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.principal import service as service_principal
 from cloudjar.kernel.records import ENCODE, R, index_keys
@@ -189,6 +191,22 @@ class Context:
     def emit(self, source: str, detail_type: str, detail: dict[str, Any], resources: list[str] | None = None) -> None:
         """Publishes a fact; listeners run after this transaction has committed, each in its own."""
         events.publish(self, source, detail_type, detail, resources or [])
+
+    def metric(self, namespace: str, name: str, dimensions: Dimensions, value: float = 1.0, unit: str = "Count") -> None:
+        """Adds a point to a metric of a service's own, in this account and Region: `(("QueueName", name),)` are dimensions.
+
+        A microsecond: points are added up in memory. In a transaction, once it has committed.
+        """
+        series = (self.account, self.region, namespace, name, dimensions, unit)
+        txn = self._unit.txn
+        if txn is None:
+            self.world.meter.add(series, value)
+        else:
+            txn.on_commit(partial(self.world.meter.add, series, value))
+
+    def used(self, namespace: str, dimensions: Dimensions) -> None:
+        """What the gauges of a resource tell may have changed: they are read a moment later. See `marks.gauges`."""
+        self.world.meter.use(Resource(self.account, self.region, namespace, dimensions))
 
     def effect(self, handler: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Has an `@effect` handler run after this transaction has committed; again after a crash, until it returned."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from cloudjar.kernel.context import Context
     from cloudjar.kernel.errors import AwsError
+    from cloudjar.kernel.marks import GaugesMark
+    from cloudjar.kernel.meter import Batch
     from cloudjar.kernel.paging import PageMembers
     from cloudjar.kernel.principal import Principal
     from cloudjar.kernel.world import World
@@ -51,6 +53,14 @@ class Host(Protocol):
 
     def listeners(self, source: str, detail_type: str) -> list[str]:
         """Names of the functions that listen to such events."""
+        ...
+
+    def keep_metrics(self, ctx: Context, batches: Sequence[Batch]) -> None:
+        """Writes metrics that services have told into CloudWatch's records."""
+        ...
+
+    def gauges(self, namespace: str) -> Sequence[tuple[GaugesMark, Callable[..., Any]]]:
+        """The readings of a namespace of metrics."""
         ...
 
     def resolve(self, name: str, mark: type) -> Callable[..., Any]:

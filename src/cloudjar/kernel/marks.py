@@ -43,6 +43,15 @@ class EffectMark:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class GaugesMark:
+    namespace: str
+    names: frozenset[str]
+    """The metrics that it tells."""
+    seconds: int
+    """How often AWS tells them."""
+
+
 def operation(*, on: Callable[[Any, dict[str, Any]], Any] | None = None, modelled: bool = False) -> Callable[[F], F]:
     """Marks an AWS operation, `(ctx, req) -> dict | None`; the function's name is the operation's, in snake case.
 
@@ -64,6 +73,14 @@ def on_event(source: str, detail_type: str | None = None) -> Callable[[F], F]:
 def effect(function: F) -> F:
     """Marks a handler for `ctx.effect`: `async (ctx, *args) -> None`, outside any transaction, safe to run twice."""
     return _marking(EffectMark())(function)
+
+
+def gauges(namespace: str, *names: str, seconds: int = 60) -> Callable[[F], F]:
+    """Marks a reading of what a resource holds now, `(ctx, dimensions) -> [(name, value, unit), ...]`, in a service's `gauges.py`.
+
+    It is read when the resource was used (`ctx.used`), and whenever an alarm or a caller looks at one of the metrics.
+    """
+    return _marking(GaugesMark(namespace, frozenset(names), seconds))
 
 
 def _marking(mark: Any) -> Callable[[F], F]:

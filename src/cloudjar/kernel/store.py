@@ -85,6 +85,10 @@ class Transaction:
         """Calls back after the outermost commit; forgotten if the surrounding mark or transaction aborts."""
         self._on_commit.append(callback)
 
+    def expects(self, callback: Callable[[], None]) -> bool:
+        """Whether `on_commit` was called with it, and nothing has rolled that back."""
+        return callback in self._on_commit
+
     @contextmanager
     def mark(self) -> Iterator[None]:
         """A nested transaction: an exception inside rolls back to here, and goes on up."""

@@ -18,6 +18,7 @@ from cloudjar.kernel.clock import Clock, ClockState, wall_seconds
 from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.host import Host
 from cloudjar.kernel.ids import Ids, secret_bytes
+from cloudjar.kernel.meter import Meter
 from cloudjar.kernel.principal import service
 from cloudjar.kernel.store import Store, Transaction
 
@@ -50,6 +51,7 @@ class World:
         self.host = host
         self.store = Store(directory, flush_each_commit=flush_each_commit)
         self.active_requests = 0
+        self.meter = Meter(self)
         self.versions: defaultdict[str, int] = defaultdict(int)
         """How often tables of each family ("iam" of "iam.user") were written to since the world was opened: what caches go by.
 
@@ -176,6 +178,7 @@ class World:
 
     def set_clock(self, state: ClockState) -> None:
         """Stores and uses a new clock state."""
+        self.meter.flush()  # What was counted belongs to the time that ends.
         with self.store.transaction() as txn:
             txn.put(_meta("clock"), msgspec.msgpack.encode(state))
         self.clock.use(state)
@@ -224,6 +227,7 @@ class World:
             close = getattr(part, "close", None)
             if close is not None:
                 await close()
+        self.meter.close()
         self.store.close()
 
 

@@ -123,7 +123,7 @@ class Worlds:
     def fork(self, source: str, name: str) -> World:
         """An independent copy of a world, under a new name."""
         target = self._new_folder(name)
-        self.existing(source).store.copy(target)
+        self._copy(self.existing(source), target)
         self.keep_info(WorldInfo(name, parent=source))
         return self.open(name)
 
@@ -139,7 +139,7 @@ class Worlds:
         target = self._snapshot(snapshot)
         fresh = target.with_name(target.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
-        world.store.copy(fresh)
+        self._copy(world, fresh)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
 
@@ -185,8 +185,12 @@ class Worlds:
         """A copy of a world's present state, for `pack`, in the scratch folder."""
         world = self.existing(name)
         copy = self.scratch() / secret_bytes(8).hex()
-        world.store.copy(copy)
+        self._copy(world, copy)
         return copy
+
+    def _copy(self, world: World, directory: Path) -> None:
+        world.meter.flush()  # A copy has what was counted so far.
+        world.store.copy(directory)
 
     def pack(self, copy: Path, file: Path) -> None:
         """Writes a copy, with its blobs, into one tar file, and removes the copy. May run in another thread."""

@@ -6,16 +6,18 @@ import importlib
 import inspect
 import keyword
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from cloudjar.kernel import marks
 from cloudjar.wire.models import Models, OperationModel, ServiceModel
 
 HERE = Path(__file__).parent
+
+M = TypeVar("M")
 
 
 class Operation:
@@ -69,6 +71,10 @@ class Services:
         """Names of the functions that listen to such events, by service."""
         return [name for name, mark in self._listeners if mark.hears(source, detail_type)]
 
+    def gauges(self, namespace: str) -> Sequence[tuple[marks.GaugesMark, Callable[..., Any]]]:
+        """The readings of a namespace of metrics ("AWS/SQS")."""
+        return self._gauges.get(namespace, ())
+
     def resolve(self, name: str, mark: type) -> Callable[..., Any]:
         """The marked function of that name; LookupError for anything else, so that stored names reach only what is meant to be."""
         found = self._functions.get((name, mark))
@@ -81,18 +87,26 @@ class Services:
         return found
 
     @cached_property
+    def _gauges(self) -> dict[str, list[tuple[marks.GaugesMark, Callable[..., Any]]]]:
+        found: dict[str, list[tuple[marks.GaugesMark, Callable[..., Any]]]] = {}
+        for mark, function in self._marked("gauges", marks.GaugesMark):
+            found.setdefault(mark.namespace, []).append((mark, function))
+        return found
+
+    @cached_property
     def _listeners(self) -> list[tuple[str, marks.EventMark]]:
-        found = []
+        return [(marks.name_of(function), mark) for mark, function in self._marked("listeners", marks.EventMark)]
+
+    def _marked(self, file: str, kind: type[M]) -> Iterator[tuple[M, Callable[..., Any]]]:
+        """The functions with a mark in one file of each service that has it."""
         for name in self.names:
             package = package_name(name)
-            if not (HERE / package / "listeners.py").exists():
+            if not (HERE / package / f"{file}.py").exists():
                 continue
-            module = importlib.import_module(f"cloudjar.services.{package}.listeners")
-            for function in vars(module).values():
+            for function in vars(importlib.import_module(f"cloudjar.services.{package}.{file}")).values():
                 mark = getattr(function, marks.MARK, None)
-                if isinstance(mark, marks.EventMark):
-                    found.append((marks.name_of(function), mark))
-        return found
+                if isinstance(mark, kind):
+                    yield mark, function
 
     def _load(self, name: str) -> Service:
         package = importlib.import_module(f"cloudjar.services.{package_name(name)}")

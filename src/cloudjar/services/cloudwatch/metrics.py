@@ -80,9 +80,7 @@ def put_metric_data(ctx: Context, req: dict[str, Any]) -> None:
         _check(ctx, datum, f"MetricData.member.{at}")
     for datum in req["MetricData"]:
         _store(ctx, namespace, datum)
-    if ctx.get(Upkeep, "") is None:
-        ctx.put(Upkeep("", ctx.now))
-        ctx.after(age, seconds=3600)
+    age_if_due(ctx)
 
 
 def _check(ctx: Context, datum: dict[str, Any], path: str) -> None:
@@ -117,13 +115,18 @@ def _check(ctx: Context, datum: dict[str, Any], path: str) -> None:
         raise errors.invalid_value(f"The parameter {path}.Timestamp must specify a time within the past two weeks.")
 
 
-def _store(ctx: Context, namespace: str, datum: dict[str, Any]) -> None:
-    dimensions = dimensions_key(datum.get("Dimensions"))
-    metric = ctx.get(Metric, namespace, datum["MetricName"], dimensions)
+def touched(ctx: Context, namespace: str, name: str, dimensions: str) -> Metric:
+    """A metric that has new data; made if this is its first."""
+    metric = ctx.get(Metric, namespace, name, dimensions)
     if metric is None:
-        metric = ctx.put(Metric(namespace, datum["MetricName"], dimensions, ctx.world.step(ctx._open(), "cloudwatch"), ctx.now))
-    elif ctx.now - metric.last > timedelta(minutes=15):
-        ctx.put(replace(metric, last=ctx.now))
+        return ctx.put(Metric(namespace, name, dimensions, ctx.world.step(ctx._open(), "cloudwatch"), ctx.now))
+    if ctx.now - metric.last > timedelta(minutes=15):
+        return ctx.put(replace(metric, last=ctx.now))
+    return metric
+
+
+def _store(ctx: Context, namespace: str, datum: dict[str, Any]) -> None:
+    metric = touched(ctx, namespace, datum["MetricName"], dimensions_key(datum.get("Dimensions")))
     resolution = datum.get("StorageResolution") or 60
     time = floor(datum.get("Timestamp") or ctx.now, resolution)
     add(ctx, _bucket(metric.uid, resolution, time, datum))
@@ -166,37 +169,59 @@ def merged(one: Bucket, other: Bucket) -> Bucket:
 # Age
 
 
+AGED_AT_ONCE = 2000
+"""Slots that age in one call, so that none takes long."""
+
+
 @record("cloudwatch.upkeep", key="name")
 class Upkeep(Record):
-    """Whether this account and Region has metrics that age."""
+    """When the data of this account and Region was last made coarser."""
 
     name: str
     since: datetime
 
 
-@timer
-def age(ctx: Context) -> None:
-    """Once an hour, data that is old enough goes into coarser slots, and the oldest goes away."""
+def age_if_due(ctx: Context) -> None:
+    """Ages data if an hour has passed. Not by a timer: data that nobody adds to or looks at must not keep a clock jumping."""
+    upkeep = ctx.get(Upkeep, "")
+    if upkeep is None:
+        ctx.put(Upkeep("", ctx.now))
+    elif abs(ctx.now - upkeep.since) >= timedelta(hours=1) and _age(ctx):
+        ctx.put(Upkeep("", ctx.now))
+
+
+def _age(ctx: Context) -> bool:
+    """Data that is old enough goes into coarser slots, and the oldest goes away. Says whether that was all."""
+    left = AGED_AT_ONCE
     for resolution, kept, coarser in RETENTION:
         limit = floor(ctx.now - kept, coarser or resolution)
-        for bucket in list(ctx.ordered_by(Bucket, "age", resolution).ending(limit)):
+        old = [bucket for bucket, _ in zip(ctx.ordered_by(Bucket, "age", resolution).ending(limit), range(left), strict=False)]
+        for bucket in old:
             ctx.delete(bucket)
             if coarser:
                 add(ctx, replace(bucket, resolution=coarser, time=floor(bucket.time, coarser)))
+        left -= len(old)
+        if not left:
+            return False
     forgotten = RETENTION[-1][1]
     for metric in list(ctx.where(Metric).filtered(lambda metric: ctx.now - metric.last > forgotten)):
         ctx.delete(metric)
-    upkeep = ctx.get(Upkeep, "")
-    if ctx.where(Metric).first():
-        ctx.after(age, seconds=3600)
-    elif upkeep:
-        ctx.delete(upkeep)
+    return True
+
+
+@timer
+def age(ctx: Context) -> None:
+    """Worlds of 0.1.0 have such a timer."""
+    age_if_due(ctx)
 
 
 @operation()
 def list_metrics(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    from cloudjar.services.cloudwatch.own import look
+
     if req.get("IncludeLinkedAccounts") or req.get("OwningAccount"):
         raise not_implemented("cloudwatch", "ListMetrics", "linked accounts")
+    look(ctx)
     rows = ctx.where(Metric, namespace=req["Namespace"]) if req.get("Namespace") else ctx.where(Metric)
     name, wanted = req.get("MetricName"), req.get("Dimensions") or []
     newest = timedelta(hours=3) if req.get("RecentlyActive") else timedelta(days=14)

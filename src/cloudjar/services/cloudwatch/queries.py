@@ -13,6 +13,7 @@ from cloudjar.kernel.marks import operation
 from cloudjar.services.cloudwatch import errors
 from cloudjar.services.cloudwatch.expressions import Series, Value, evaluate
 from cloudjar.services.cloudwatch.metrics import Metric, dimensions_key, floor
+from cloudjar.services.cloudwatch.own import look
 from cloudjar.services.cloudwatch.series import Points, points, slots
 from cloudjar.services.cloudwatch.statistics import SIMPLE, is_statistic, statistic
 
@@ -45,7 +46,7 @@ def get_metric_statistics(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             f"You have requested up to {math.ceil((end - start).total_seconds() / period)} datapoints, which exceeds the limit of "
             f"{MOST_POINTS}. You may reduce the datapoints requested by increasing Period, or decreasing the time range."
         )
-    metric = ctx.get(Metric, req["Namespace"], req["MetricName"], dimensions_key(req.get("Dimensions")))
+    metric = _metric(ctx, req)
     found = []
     # Periods begin at the start that was asked for, to the minute.
     first = floor(start, min(period, 60))
@@ -129,6 +130,12 @@ def check_queries(queries: list[dict[str, Any]]) -> None:
             raise not_implemented("cloudwatch", "GetMetricData", "Metrics Insights queries")
 
 
+def _metric(ctx: Context, wanted: dict[str, Any]) -> Metric | None:
+    namespace, name = wanted["Namespace"], wanted["MetricName"]
+    look(ctx, namespace, name, wanted.get("Dimensions"))
+    return ctx.get(Metric, namespace, name, dimensions_key(wanted.get("Dimensions")))
+
+
 class Run:
     """One evaluation of a set of queries over a span of time."""
 
@@ -166,8 +173,7 @@ class Run:
             raise errors.validation(f"Error in expression: Invalid use of '{name}'")
         self._running.append(name)
         if stat := query.get("MetricStat"):
-            wanted = stat["Metric"]
-            metric = self._ctx.get(Metric, wanted["Namespace"], wanted["MetricName"], dimensions_key(wanted.get("Dimensions")))
+            metric = _metric(self._ctx, stat["Metric"])
             found: Value = points(self._ctx, metric, *self._span, stat["Period"], stat["Stat"], stat.get("Unit"))
         else:
             period = self.period_of(query)
@@ -199,7 +205,9 @@ class Run:
         if not is_statistic(stat):
             raise errors.validation(f"Error in expression: Unsupported statistic {stat}")
         found, self._labels = [], []
+        look(self._ctx)
         for metric in _matching(self._ctx, text):
+            look(self._ctx, metric.namespace, metric.name, metric.pairs)
             series = points(self._ctx, metric, *self._span, period, stat, None)
             if series:
                 found.append(series)

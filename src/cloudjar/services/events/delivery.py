@@ -10,6 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.principal import root_of
+from cloudjar.services.events import metering
 from cloudjar.services.events.api_destinations import invoke
 from cloudjar.services.events.buses import get_bus, home_of
 from cloudjar.services.events.targets import is_bus, is_destination
@@ -24,7 +25,9 @@ async def deliver(ctx: Context, task: dict[str, Any]) -> None:
     """One attempt to hand an event to a target."""
     try:
         await _send(ctx, task)
+        metering.of_attempt(ctx, task, True)
     except AwsError as error:
+        metering.of_attempt(ctx, task, False)
         with ctx.transaction():
             _failed(ctx, task, error)
 
@@ -69,6 +72,7 @@ def _failed(ctx: Context, task: dict[str, Any], error: AwsError) -> None:
     if not targets.is_final(error) and not exhausted and not too_old:
         ctx.after(try_again, {**task, "attempts": attempts}, seconds=pause)
         return
+    metering.of_rule(ctx, task["rule"], "FailedInvocations")
     condition = "MaximumRetryAttempts" if exhausted else "MaximumEventAgeInSeconds" if too_old else ""
     if task["dead_letter"]:
         ctx.effect(give_up, {**task, "attempts": attempts}, error.code, error.message, condition)
@@ -98,7 +102,9 @@ async def give_up(ctx: Context, task: dict[str, Any], code: str, message: str, c
     acting = targets.acting(ctx, "", PRINCIPAL, task["rule"])
     try:
         await targets.send(acting, task["dead_letter"], task["payload"], settings)
+        metering.of_rule(ctx, task["rule"], "InvocationsSentToDlq")
     except AwsError as error:
+        metering.of_rule(ctx, task["rule"], "InvocationsFailedToBeSentToDlq")
         ctx.world.host.log_failure(f"dead letter of event {task['event']}", error)
 
 

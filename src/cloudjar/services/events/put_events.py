@@ -8,7 +8,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.events import errors
+from cloudjar.services.events import errors, metering
 from cloudjar.services.events.buses import DEFAULT, bus_arn, get_bus, home_of
 from cloudjar.services.events.envelope import envelope
 from cloudjar.services.events.routing import publish
@@ -27,7 +27,8 @@ def on_buses(ctx: Context, req: dict[str, Any]) -> list[str]:
 def put_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("EndpointId"):
         raise not_implemented("events", "PutEvents", "global endpoints")
-    if sum(_size(entry) for entry in req["Entries"]) > LARGEST:
+    size = sum(_size(entry) for entry in req["Entries"])
+    if size > LARGEST:
         raise errors.invalid("Total size of the entries in the request is over the limit.")
     results: list[dict[str, Any]] = []
     failed = 0
@@ -37,6 +38,7 @@ def put_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         except AwsError as error:
             failed += 1
             results.append({"ErrorCode": error.code, "ErrorMessage": error.message})
+    metering.of_put(ctx, len(results), failed, size)
     return {"FailedEntryCount": failed, "Entries": results}
 
 

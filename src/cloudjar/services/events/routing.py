@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.event_pattern import compile_pattern
+from cloudjar.services.events import metering
 from cloudjar.services.events.archives import keep
 from cloudjar.services.events.buses import Bus, get_bus
 from cloudjar.services.events.delivery import deliver
@@ -26,12 +27,14 @@ def publish(ctx: Context, bus: str, event: dict[str, Any], *, hops: int = 0, onl
         if not rule.enabled or not rule.pattern or (only and rule_arn(ctx, bus, rule.name) not in only):
             continue
         if compile_pattern(rule.pattern)(event):
+            metering.of_rule(ctx, rule_arn(ctx, bus, rule.name), "MatchedEvents")
             fire(ctx, rule, event, hops=hops)
 
 
 def fire(ctx: Context, rule: Rule, event: dict[str, Any], *, hops: int = 0) -> None:
     """Sends an event to a rule's targets once this transaction has committed."""
     arn = rule_arn(ctx, rule.bus, rule.name)
+    metering.of_rule(ctx, arn, "TriggeredRules")
     bus: Bus | None = None
     for target in ctx.where(Target, bus=rule.bus, rule=rule.name):
         dead_letter = (target.settings.get("DeadLetterConfig") or {}).get("Arn", "")

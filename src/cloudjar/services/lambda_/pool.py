@@ -13,7 +13,7 @@ from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import Principal
-from cloudjar.services.lambda_ import environment, errors, interpreters
+from cloudjar.services.lambda_ import environment, errors, interpreters, metering
 from cloudjar.services.lambda_.concurrency import ACCOUNT_LIMIT
 from cloudjar.services.lambda_.deploy import Deployments
 from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint, entrypoint
@@ -78,11 +78,14 @@ class Pool:
         function, account = (ctx.account, ctx.region, version.name), (ctx.account, ctx.region)
         busy = self._busy.get(function, 0)
         if reserved is not None and busy >= reserved:
+            metering.throttled(ctx, invocation.arn)
             raise errors.throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
         if reserved is None and self._in_account.get(account, 0) >= ACCOUNT_LIMIT:
+            metering.throttled(ctx, invocation.arn)
             raise errors.throttled("ConcurrentInvocationLimitExceeded")
         self._busy[function] = busy + 1
         self._in_account[account] = self._in_account.get(account, 0) + 1
+        metering.started(ctx, invocation.arn, busy + 1, self._in_account[account])
         hold = f"lambda:{version.name}"
         self._world.clock.hold(hold)
         task = asyncio.get_running_loop().create_task(self._run(ctx.at(), version, invocation))
@@ -120,6 +123,7 @@ class Pool:
             env.write(lines.end(request_id))
             env.write(lines.report(request_id, env.report(milliseconds), outcome))
             env.flush()
+            metering.ended(ctx, invocation.arn, round(milliseconds, 2), bool(outcome.error))
             reusable = env.alive and not self._closed
             return Finished(outcome, env.take_tail())
         finally:

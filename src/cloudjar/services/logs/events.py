@@ -13,7 +13,7 @@ from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.logs import errors, metric_filters, subscriptions
 from cloudjar.services.logs.filter_pattern import compile_pattern
-from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, milliseconds, named_group
+from cloudjar.services.logs.groups import NAMESPACE, LogEvent, LogGroup, find_group, milliseconds, named_group
 from cloudjar.services.logs.streams import LogStream, find_stream, stream_resource
 
 LARGEST_BATCH = 1_048_576
@@ -59,6 +59,9 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             )
         )
         ctx.put(replace(group, stored_bytes=group.stored_bytes + size))
+        for dimensions in ((("LogGroupName", group.name),), ()):
+            ctx.metric(NAMESPACE, "IncomingLogEvents", dimensions, float(len(kept)), "None")
+            ctx.metric(NAMESPACE, "IncomingBytes", dimensions, float(size), "Bytes")
         if group.metric_filters:
             metric_filters.observe(ctx, group, kept)
         if group.subscriptions:

@@ -79,6 +79,9 @@ def find_group(ctx: Context, name: str) -> LogGroup:
     return found
 
 
+NAMESPACE = "AWS/Logs"
+
+
 def named_group(ctx: Context, req: dict[str, Any]) -> LogGroup:
     """The group that `logGroupName` or `logGroupIdentifier` (a name or an ARN) means."""
     name, identifier = req.get("logGroupName"), req.get("logGroupIdentifier")

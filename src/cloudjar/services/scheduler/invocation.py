@@ -19,6 +19,15 @@ _PAUSES = (1, 2, 5, 10, 30, 60, 120, 300, 600)
 """Seconds between attempts; the last one goes on."""
 
 
+NAMESPACE = "AWS/Scheduler"
+
+
+def _count(ctx: Context, task: dict[str, Any], name: str) -> None:
+    """Adds to a metric: of the schedule's group, and of all. Source: "Monitoring with Amazon CloudWatch" in the user guide."""
+    ctx.metric(NAMESPACE, name, (("ScheduleGroup", task["schedule"].split("/")[1]),))
+    ctx.metric(NAMESPACE, name, ())
+
+
 def universal(arn: str) -> tuple[str, str]:
     """The service and operation of a universal target: "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"."""
     service, _, action = arn.removeprefix(UNIVERSAL).partition(":")
@@ -70,6 +79,7 @@ async def invoke(ctx: Context, task: dict[str, Any]) -> None:
     """One attempt to call a schedule's target."""
     target = task["target"]
     payload = _payload(ctx, task)
+    _count(ctx, task, "InvocationAttemptCount")
     try:
         acting = targets.acting(ctx, target["RoleArn"], PRINCIPAL, task["schedule"])
         if target["Arn"].startswith(UNIVERSAL):
@@ -90,6 +100,8 @@ async def _call(ctx: Context, arn: str, payload: str) -> None:
 
 
 def _failed(ctx: Context, task: dict[str, Any], payload: str, error: AwsError) -> None:
+    throttled = "TooManyRequests" in error.code or "Throttl" in error.code
+    _count(ctx, task, "TargetErrorThrottledCount" if throttled else "TargetErrorCount")
     attempts = task["attempts"] + 1
     pause = _PAUSES[min(attempts, len(_PAUSES)) - 1]
     exhausted = attempts > task["retries"]
@@ -101,6 +113,7 @@ def _failed(ctx: Context, task: dict[str, Any], payload: str, error: AwsError) -
     if (task["target"].get("DeadLetterConfig") or {}).get("Arn"):
         ctx.effect(give_up, {**task, "attempts": attempts}, payload, error.code, error.message, condition)
     else:
+        _count(ctx, task, "InvocationDroppedCount")
         ctx.world.host.log_failure(f"schedule {task['schedule']}", error)
 
 
@@ -126,5 +139,8 @@ async def give_up(ctx: Context, task: dict[str, Any], payload: str, code: str, m
     try:
         acting = targets.acting(ctx, task["target"]["RoleArn"], PRINCIPAL, task["schedule"])
         await targets.send(acting, task["target"]["DeadLetterConfig"]["Arn"], payload, settings)
+        _count(ctx, task, "InvocationsSentToDeadLetterCount")
     except AwsError as error:
+        _count(ctx, task, "InvocationsFailedToBeSentToDeadLetterCount")
+        _count(ctx, task, f"InvocationsFailedToBeSentToDeadLetterCount_{error.code}")
         ctx.world.host.log_failure(f"dead letter of schedule {task['schedule']}", error)

@@ -12,7 +12,7 @@ from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.sns import delivery_policy, http_client
 from cloudjar.services.sns.subscriptions import Subscription
-from cloudjar.services.sns.topics import Topic
+from cloudjar.services.sns.topics import Topic, count
 
 AGENT = "Amazon Simple Notification Service Agent"
 SERVICE = "sns.amazonaws.com"
@@ -74,6 +74,8 @@ def start(ctx: Context, topic: Topic, subscription: Subscription, delivery: Deli
         failure = _send(ctx, delivery, delivery.endpoint)
         if failure:
             _failed(ctx, delivery, failure)
+        else:
+            _delivered(ctx, delivery)
         return
     ctx.put(delivery)
     ctx.effect(attempt, delivery.id)
@@ -91,6 +93,7 @@ async def attempt(ctx: Context, delivery_id: int) -> None:
     with ctx.transaction():
         if failure is None:
             ctx.delete(delivery)
+            _delivered(ctx, delivery)
         else:
             _failed(ctx, delivery, failure)
 
@@ -107,8 +110,15 @@ def again(ctx: Context, delivery_id: int) -> None:
     failure = _send(ctx, delivery, delivery.endpoint)
     if failure is None:
         ctx.delete(delivery)
+        _delivered(ctx, delivery)
     else:
         _failed(ctx, delivery, failure)
+
+
+def _delivered(ctx: Context, delivery: Delivery) -> None:
+    # A subscription's confirmation is no notification.
+    if delivery.kind == "Notification":
+        count(ctx, delivery.topic_arn, "NumberOfNotificationsDelivered")
 
 
 def _failed(ctx: Context, delivery: Delivery, failure: Failure) -> None:
@@ -127,11 +137,13 @@ def _failed(ctx: Context, delivery: Delivery, failure: Failure) -> None:
 
 
 def _give_up(ctx: Context, delivery: Delivery, failure: Failure) -> None:
+    count(ctx, delivery.topic_arn, "NumberOfNotificationsFailed")
     if not delivery.dead_letter_arn:
         return
     reasons = {"RequestID": delivery.message_id, "ErrorCode": failure.code, "ErrorMessage": failure.message[:1024] or failure.code}
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in reasons.items()}
-    _send(ctx, replace(delivery, attributes={**delivery.attributes, **attributes}), delivery.dead_letter_arn)
+    lost = _send(ctx, replace(delivery, attributes={**delivery.attributes, **attributes}), delivery.dead_letter_arn)
+    count(ctx, delivery.topic_arn, "NumberOfNotificationsFailedToRedriveToDlq" if lost else "NumberOfNotificationsRedrivenToDlq")
 
 
 # The ways out

@@ -8,7 +8,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.services.sns import deliveries, envelopes, filter_policy, outbox, platform_endpoints
 from cloudjar.services.sns.deliveries import Delivery
 from cloudjar.services.sns.subscriptions import Subscription
-from cloudjar.services.sns.topics import Topic
+from cloudjar.services.sns.topics import Topic, count
 
 if TYPE_CHECKING:
     from cloudjar.services.sns.publishing import Published
@@ -20,7 +20,17 @@ def deliver(ctx: Context, topic: Topic, published: Published) -> None:
     """Queues get the message in this transaction, so that order holds; what is outside gets it after."""
     documents: dict[tuple[str, str], dict[str, Any]] = {}
     for subscription in ctx.where(Subscription, topic_arn=topic.arn):
-        if subscription.confirmed and wanted(subscription, published):
+        if not subscription.confirmed:
+            continue
+        if not wanted(subscription, published):
+            count(ctx, topic.arn, "NumberOfNotificationsFilteredOut")
+            if subscription.attributes.get("FilterPolicyScope") == filter_policy.BODY:
+                count(ctx, topic.arn, "NumberOfNotificationsFilteredOut-MessageBody")
+            elif published.attributes:
+                count(ctx, topic.arn, "NumberOfNotificationsFilteredOut-MessageAttributes")
+            else:
+                count(ctx, topic.arn, "NumberOfNotificationsFilteredOut-NoMessageAttributes")
+        else:
             _deliver_one(ctx, topic, subscription, published, documents)
 
 
@@ -38,6 +48,7 @@ def _deliver_one(
     text = published.text_for(protocol)
     if protocol == "sms":
         outbox.put(ctx, "sms", subscription.endpoint, text, message_id=published.id, topic_arn=topic.arn)
+        count(ctx, topic.arn, "NumberOfNotificationsDelivered")
         return
     if protocol == "email":
         _mail(ctx, topic, subscription, published, text)
@@ -91,3 +102,4 @@ def _fields(topic: Topic, published: Published, text: str) -> dict[str, Any]:
 def _mail(ctx: Context, topic: Topic, subscription: Subscription, published: Published, text: str) -> None:
     subject = published.subject or "AWS Notification Message"
     outbox.put(ctx, "email", subscription.endpoint, text, message_id=published.id, subject=subject, topic_arn=topic.arn)
+    count(ctx, topic.arn, "NumberOfNotificationsDelivered")

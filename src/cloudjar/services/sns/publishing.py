@@ -14,7 +14,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.services.sns import deduplication, encryption, errors, fan_out, message_attributes, outbox, platform_endpoints
-from cloudjar.services.sns.topics import Topic, find_topic
+from cloudjar.services.sns.topics import Topic, count, find_topic
 
 LARGEST = 262_144
 MOST_ENTRIES = 10
@@ -107,6 +107,9 @@ def _publish(ctx: Context, home: Context, topic: Topic, req: dict[str, Any]) -> 
         answer["SequenceNumber"] = published.sequence_number
         deduplication.remember(home, topic, published.group, published.deduplication_id, published.id, published.sequence_number)
     encryption.check_key(ctx, topic)
+    count(home, topic.arn, "NumberOfMessagesPublished")
+    size = len(req["Message"].encode("utf-8", "surrogatepass")) + message_attributes.size(published.attributes)
+    count(home, topic.arn, "PublishSize", float(size), "Bytes")
     fan_out.deliver(home, topic, published)
     return answer
 

@@ -55,6 +55,14 @@ def home_of(ctx: Context, arn: str) -> Context:
     return ctx if (parts[3], parts[4]) == (ctx.region, ctx.account) else ctx.at(region=parts[3], account=parts[4])
 
 
+NAMESPACE = "AWS/SNS"
+
+
+def count(ctx: Context, topic_arn: str, name: str, value: float = 1.0, unit: str = "Count") -> None:
+    """Adds to one of a topic's metrics."""
+    ctx.metric(NAMESPACE, name, (("TopicName", topic_arn.rpartition(":")[2]),), value, unit)
+
+
 def find_topic(ctx: Context, arn: str | None, member: str = "TopicArn") -> tuple[Context, Topic]:
     """The topic and the context of its account; NotFound if there is none."""
     _, name = parse_arn(ctx, arn, member)

@@ -8,7 +8,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.services.sqs import batches, errors, receipts
 from cloudjar.services.sqs.messages import IN_FLIGHT, MessageStore
-from cloudjar.services.sqs.queues import addressed, on_queue
+from cloudjar.services.sqs.queues import addressed, count, on_queue
 
 
 @operation(on=on_queue)
@@ -27,6 +27,7 @@ def delete_message_batch(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 
 def _delete(store: MessageStore, handle: str) -> None:
+    count(store.ctx, store.queue, "NumberOfMessagesDeleted")
     message, latest = receipts.find(store.ctx, store.queue, handle)
     if message is None:
         return

@@ -20,7 +20,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.keys import microseconds
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.sqs import groups
-from cloudjar.services.sqs.queues import Queue, at_arn, queue_arn
+from cloudjar.services.sqs.queues import NAMESPACE, Queue, at_arn, queue_arn
 from cloudjar.services.sqs.waiters import Waiters, wake_at
 
 READY, DELAYED, IN_FLIGHT = 0, 1, 2
@@ -102,6 +102,7 @@ class MessageStore:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
+            self.ctx.used(NAMESPACE, (("QueueName", self.queue.name),))
             counts = Counts(self.queue.store, self.total, self.delayed, self.in_flight, self.seq, self.sweep)
             if counts != self._found:
                 self.ctx.put(counts)

@@ -64,6 +64,14 @@ class DeletedQueue(Record):
     until: datetime
 
 
+NAMESPACE = "AWS/SQS"
+
+
+def count(ctx: Context, queue: Queue, name: str, value: float = 1.0, unit: str = "Count") -> None:
+    """Adds to one of a queue's metrics."""
+    ctx.metric(NAMESPACE, name, (("QueueName", queue.name),), value, unit)
+
+
 # Names and addresses
 
 

@@ -12,7 +12,7 @@ from cloudjar.kernel.store import StoreFull
 from cloudjar.services.sqs import deduplication, encryption, errors, message_attributes, receipts, waiters
 from cloudjar.services.sqs.groups import Group
 from cloudjar.services.sqs.messages import IN_FLIGHT, READY, UNPACK, Message, MessageStore, Payload
-from cloudjar.services.sqs.queues import Queue, addressed, on_queue
+from cloudjar.services.sqs.queues import Queue, addressed, count, on_queue
 from cloudjar.services.sqs.sends import sequence_number
 from cloudjar.services.sqs.visibility import check_timeout
 
@@ -75,15 +75,21 @@ class Poll:
             home.cancel(self.timer)
         with MessageStore(home, queue) as store:
             found = receive(self.ctx, store, self.req)
+            if found:
+                count(home, queue, "NumberOfMessagesReceived", float(len(found)))
             wait = self.req.get("WaitTimeSeconds")
             seconds = queue.wait if wait is None else wait
-            if found or not seconds:
+            if found:
                 return found, queue.uid, 0
+            if not seconds:
+                count(home, queue, "NumberOfEmptyReceives")
+                return [], queue.uid, 0
             if self.deadline is None:
                 self.deadline = store.now + seconds * 1000
             # Whichever clock gets there first: the world's may stand still, the client's patience does not.
             left = seconds - (monotonic_seconds() - self.started)
             if store.now >= self.deadline or left <= 0:
+                count(home, queue, "NumberOfEmptyReceives")
                 return [], queue.uid, 0
             due = store.next_due()
         until = self.deadline if due is None else min(self.deadline, due)

@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.services.sqs import batches, deduplication, encryption, errors, message_attributes
 from cloudjar.services.sqs.messages import PACK, Message, MessageStore, Payload
-from cloudjar.services.sqs.queues import ONE_MIB, Queue, addressed, on_queue
+from cloudjar.services.sqs.queues import ONE_MIB, Queue, addressed, count, on_queue
 
 _TOKEN = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _TRACE_TYPE = "String"
@@ -86,6 +86,8 @@ def _send(ctx: Context, store: MessageStore, req: dict[str, Any]) -> dict[str, A
         ),
         delay,
     )
+    count(store.ctx, queue, "NumberOfMessagesSent")
+    count(store.ctx, queue, "SentMessageSize", float(len(body)), "Bytes")
     answer["MessageId"] = message.id
     if queue.fifo:
         deduplication.remember(store.ctx, queue, group, deduplication_id, message.id, message.seq)
