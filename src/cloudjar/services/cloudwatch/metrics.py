@@ -184,9 +184,7 @@ class Upkeep(Record):
 def age_if_due(ctx: Context) -> None:
     """Ages data if an hour has passed. Not by a timer: data that nobody adds to or looks at must not keep a clock jumping."""
     upkeep = ctx.get(Upkeep, "")
-    if upkeep is None:
-        ctx.put(Upkeep("", ctx.now))
-    elif abs(ctx.now - upkeep.since) >= timedelta(hours=1) and _age(ctx):
+    if upkeep is None or (abs(ctx.now - upkeep.since) >= timedelta(hours=1) and _age(ctx)):
         ctx.put(Upkeep("", ctx.now))
 
 

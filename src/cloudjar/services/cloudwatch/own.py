@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.meter import Batch, Dimensions
-from cloudjar.services.cloudwatch.metrics import Bucket, Metric, add, age_if_due, dimensions_key, floor, touched
+from cloudjar.services.cloudwatch.metrics import Bucket, add, age_if_due, dimensions_key, floor, touched
 
 
 def keep(ctx: Context, batches: Iterable[Batch]) -> None:
