@@ -21,6 +21,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.host import Question
 from cloudjar.kernel.principal import Principal
+from cloudjar.kernel.records import replace
 from cloudjar.kernel.world import World
 from cloudjar.services.iam import effective
 from cloudjar.services.registry import Operation, Services
@@ -34,6 +35,8 @@ COMPILED_KEPT = 2048
 
 PRINCIPALS_KEPT = 1000
 """Principals whose policies a world remembers."""
+
+EVERYTHING = '{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 
 FEDERATED = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 """Operations of STS whose caller is nobody yet: it judges them itself, by the role's trust policy."""
@@ -105,7 +108,7 @@ class Judge:
             if held is None:
                 if _account_in(arn) not in ("", ctx.principal.account):
                     return False
-            elif held.document is not None or held.required or held.account != ctx.principal.account:
+            elif held.document is not None or held.required or held.beneath or held.account != ctx.principal.account:
                 return False
         return True
 
@@ -147,7 +150,7 @@ class Judge:
         for ask in questions:
             held = _resource(self._hooks("iam") if ask.spec.action == PASS_ROLE else hooks, ctx, ask.resource)
             account = held.account if held else _account_in(ask.resource) or principal.account or ctx.account
-            bare = held is None or held.document is None
+            bare = held is None or (held.document is None and held.beneath is None)
             if plain_root and bare and account == principal.account and (held is None or not held.required):
                 continue
             if principal.kind == "service" and (held is None or ask.spec.action == PASS_ROLE):
@@ -159,7 +162,10 @@ class Judge:
             assert own is not None
             context = shared | self._ask_keys(ctx, service, ask, account, req, hooks)
             request = AuthzRequest(principal, ask.spec.action, ask.resource, context, account)
-            decision = decide(request, self._bearing(ctx, own, held, ask, account))
+            policies = self._bearing(ctx, own, held, ask, account)
+            decision = decide(request, policies)
+            if decision.allowed and held is not None and held.beneath is not None:
+                request, decision = self._beneath(ctx, request, policies, *held.beneath)
             self.denials.asked(ctx, request, decision)
             yield request, decision
 
@@ -178,7 +184,21 @@ class Judge:
         context = request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "")
         context |= more or {}
         request = AuthzRequest(principal, action, resource, context, account)
-        return decide(request, self._bearing(ctx, self._policies_of(ctx, principal), held, ask, account)).allowed
+        policies = self._bearing(ctx, self._policies_of(ctx, principal), held, ask, account)
+        if not decide(request, policies).allowed:
+            return False
+        return held is None or held.beneath is None or self._beneath(ctx, request, policies, *held.beneath)[1].allowed
+
+    def _beneath(
+        self, ctx: Context, request: AuthzRequest, policies: PolicySet, arn: str, held: ResourcePolicy
+    ) -> tuple[AuthzRequest, Decision]:
+        """The same question to what stands behind a resource. What the caller's own policies say of the front holds for it too."""
+        at_home = replace(request, resource_account=request.principal.account)
+        own = decide(at_home, replace(policies, resource=(), resource_required=False))
+        everything = (Named("own", self._compiled.policy(EVERYTHING, "identity")),) if own.allowed else ()
+        behind = replace(request, resource=arn, resource_account=held.account)
+        ask = Ask(named(request.action), arn)
+        return behind, decide(behind, self._bearing(ctx, PolicySet(identity=everything), held, ask, held.account))
 
     # What bears on a call
 

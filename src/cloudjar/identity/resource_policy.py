@@ -24,3 +24,6 @@ class ResourcePolicy:
     required: bool = False
     """Identity policies count only as far as this policy hands its account the choice: KMS keys, role trust."""
     kind: Literal["resource", "trust"] = "resource"
+    beneath: tuple[str, ResourcePolicy] | None = None
+    """The ARN and policy of what stands behind the resource and must let the call in as well: the bucket of an access point.
+    Identity policies speak of the resource in front alone."""

@@ -14,6 +14,7 @@ SUFFIXES = (
 """Names under which services are found. Nothing is looked up."""
 
 S3_FEATURES = ("s3-accelerate", "s3-fips", "s3-external-1")
+ACCESS_POINTS = ("s3-accesspoint", "s3-accesspoint-fips")
 
 
 @dataclass(slots=True)
@@ -48,21 +49,31 @@ def parse_host(host: str) -> HostName:
 
 
 def s3_host(labels: list[str]) -> HostName | None:
-    """S3's forms: s3, s3.REGION, s3-REGION, s3.dualstack.REGION, s3-accelerate, each with BUCKET before it."""
+    """S3's forms: s3, s3.REGION, s3-REGION, s3.dualstack.REGION, s3-accelerate, each with BUCKET before it; and access points'."""
     for index in range(max(0, len(labels) - 3), len(labels)):
         label, tail = labels[index], labels[index + 1 :]
         region = None
         if label.startswith("s3-") and is_region(label[3:]):
             region = label[3:]
-        elif label != "s3" and label not in S3_FEATURES:
+        elif label != "s3" and label not in S3_FEATURES and label not in ACCESS_POINTS:
             continue
         if tail[:1] == ["dualstack"]:
             tail = tail[1:]
         if tail and is_region(tail[0]):
             region, tail = tail[0], tail[1:]
         if not tail:
-            return HostName("s3", region, ".".join(labels[:index]) or None)
+            bucket = ".".join(labels[:index]) or None
+            return HostName("s3", region, access_point(bucket, region) if label in ACCESS_POINTS else bucket)
     return None
+
+
+def access_point(label: str | None, region: str | None) -> str | None:
+    """The ARN, percent-encoded as one segment of a path, of the access point that a host begins with: NAME-ACCOUNT."""
+    name, _, account = (label or "").rpartition("-")
+    if not name or len(account) != 12 or not account.isdecimal() or region is None:
+        return label
+    partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"arn%3A{partition}%3As3%3A{region}%3A{account}%3Aaccesspoint%2F{name}"
 
 
 def service_host(labels: list[str]) -> HostName:

@@ -140,7 +140,12 @@ ROUTE_LAST: dict[str, int] = {
 UNSIGNED_SERVICES: tuple[str, ...] = ("sso-oidc", "sso")
 
 # Operations that AWS has and no model: browsers' form uploads to S3. Source: "POST Object" in the Amazon S3 API Reference.
+# And shapes that are wrong: S3 Control tags general purpose buckets, whose ARNs its model's pattern shuts out.
 ADDITIONS: dict[str, bytes] = {
+    "s3control": b"""{
+  "metadata": {}, "operations": {},
+  "shapes": {"S3ResourceArn": {"type": "string", "max": 1011, "pattern": "arn:[^:]+:s3(express)?:.*"}}
+}""",
     "s3": b"""{
   "metadata": {},
   "operations": {

@@ -97,10 +97,20 @@ def finish(request: Request, scope: Scope | None, host: HostName, service: str, 
     if scope is not None:
         found.region = scope.region or host.region
         found.access_key, found.signing_name, found.presigned = scope.access_key, scope.signing_name, scope.presigned
-    if service == "s3" and host.bucket:
-        found.virtual_bucket = host.bucket
-        found.path = f"/{host.bucket}{request.path}"
+    bucket = (host.bucket or only_label(host)) if service == "s3" else None
+    if bucket:
+        found.virtual_bucket = bucket
+        found.path = f"/{bucket}{request.path}"
     return found
+
+
+def only_label(host: HostName) -> str:
+    """The bucket in "BUCKET.localhost", or the access point in "NAME-ACCOUNT.localhost": what SDKs make of a plain endpoint.
+
+    The signature has said that S3 is meant, or nobody did; what is no service's name can only be a bucket's.
+    """
+    name = host.service
+    return "" if name in ("", "s3", "s3-control") or host.region or "." in name else name
 
 
 def read_scope(request: Request) -> Scope | None:

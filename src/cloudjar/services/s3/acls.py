@@ -30,7 +30,7 @@ def set_grants(ctx: Context, bucket: Bucket, grants: tuple[Grant, ...]) -> None:
 
 
 def _check_public(ctx: Context, bucket: Bucket, grants: tuple[Grant, ...]) -> None:
-    if is_public(grants) and public_access.of(ctx, bucket).block_acls:
+    if is_public(grants) and public_access.effective(ctx, bucket).block_acls:
         words = (
             f"User: {ctx.principal.arn} is not authorized to perform: s3:{ctx.call_info.operation} on resource: "
             f'"{bucket.arn}" because public access control lists (ACLs) are blocked by the '

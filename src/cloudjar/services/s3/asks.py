@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.host import Question
+from cloudjar.services.s3.access_points import asked_about
 from cloudjar.services.s3.buckets import object_arn
 
 Asks = dict[str, str | list[str]]
@@ -16,7 +17,7 @@ def copy(ctx: Context, req: dict[str, Any]) -> Asks:
     from cloudjar.services.s3.copies import read_source
 
     bucket, key, version = read_source(req["CopySource"])
-    source, target = f"arn:{ctx.partition}:s3:::{bucket}/{key}", object_arn(ctx, req)
+    source, target = asked_about(ctx, bucket)[1] + key, object_arn(ctx, req)
     asks: Asks = {"s3:GetObjectVersion" if version else "s3:GetObject": source, "s3:PutObject": target}
     if req.get("ACL") or any(member.startswith("Grant") for member in req):
         asks["s3:PutObjectAcl"] = target
@@ -37,7 +38,8 @@ def delete_many(ctx: Context, req: dict[str, Any]) -> Asks:
 def deletions(ctx: Context, bucket: str, items: list[dict[str, Any]]) -> list[Question]:
     """What IAM is asked about each of DeleteObjects' items."""
     found: list[Question] = []
+    prefix = asked_about(ctx, bucket)[1]
     for item in items:
-        arn, version = f"arn:{ctx.partition}:s3:::{bucket}/{item['Key']}", item.get("VersionId")
+        arn, version = prefix + item["Key"], item.get("VersionId")
         found.append(("s3:DeleteObjectVersion", arn, {"s3:versionid": version}) if version else ("s3:DeleteObject", arn, {}))
     return found

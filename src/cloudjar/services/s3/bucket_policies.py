@@ -64,7 +64,7 @@ def _check(text: str, bucket: Bucket) -> PolicyDocument:
 def put_bucket_policy(ctx: Context, req: dict[str, Any]) -> None:
     bucket = find_bucket(ctx, req)
     public = public_access.is_public(_check(req["Policy"], bucket))
-    if public and public_access.of(ctx, bucket).block_policy:
+    if public and public_access.effective(ctx, bucket).block_policy:
         words = (
             f"User: {ctx.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
             f'"{bucket.arn}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.'
@@ -75,17 +75,19 @@ def put_bucket_policy(ctx: Context, req: dict[str, Any]) -> None:
 
 @operation(on=bucket_arn)
 def get_bucket_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    found = policy_of(ctx, find_bucket(ctx, req))
+    bucket = find_bucket(ctx, req)
+    found = policy_of(ctx, bucket)
     if found is None:
-        raise _no_policy(req["Bucket"])
+        raise _no_policy(bucket.name)
     return {"Policy": found.document}
 
 
 @operation(on=bucket_arn)
 def get_bucket_policy_status(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    found = policy_of(ctx, find_bucket(ctx, req))
+    bucket = find_bucket(ctx, req)
+    found = policy_of(ctx, bucket)
     if found is None:
-        raise _no_policy(req["Bucket"])
+        raise _no_policy(bucket.name)
     return {"PolicyStatus": {"IsPublic": found.public}}
 
 

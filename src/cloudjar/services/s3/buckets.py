@@ -10,7 +10,7 @@ from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.paging import decode_token, encode_token
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.s3 import errors, names
+from cloudjar.services.s3 import access_points, errors, names
 
 US_EAST_1 = "us-east-1"
 ENFORCED = "BucketOwnerEnforced"
@@ -39,6 +39,8 @@ class Bucket(Record):
     object_lock: bool = False
     configured: tuple[str, ...] = ()
     """The kinds of `Configuration` that the bucket has."""
+    reached_by: str = ""
+    """The ARN of the access point that a request came through; never stored."""
 
     @property
     def arn(self) -> str:
@@ -47,20 +49,23 @@ class Bucket(Record):
 
 def bucket_arn(ctx: Context, req: dict[str, Any]) -> str:
     """What IAM is asked about for operations on a bucket."""
-    return f"arn:{ctx.partition}:s3:::{req['Bucket']}"
+    name = req["Bucket"]
+    if access_points.may_be_one(name):
+        return access_points.asked_about(ctx, name)[0]
+    return f"arn:{ctx.partition}:s3:::{name}"
 
 
 def object_arn(ctx: Context, req: dict[str, Any]) -> str:
     """What IAM is asked about for operations on an object."""
-    return f"arn:{ctx.partition}:s3:::{req['Bucket']}/{req['Key']}"
+    name = req["Bucket"]
+    if access_points.may_be_one(name):
+        return access_points.asked_about(ctx, name)[1] + str(req["Key"])
+    return f"arn:{ctx.partition}:s3:::{name}/{req['Key']}"
 
 
 def find_bucket(ctx: Context, req: dict[str, Any]) -> Bucket:
     """The bucket that a request names, as the caller may reach it: it is there, in this Region, and owned by whom the caller expects."""
-    bucket = ctx.get(Bucket, req["Bucket"])
-    if bucket is None:
-        names.check_bucket_name(req["Bucket"])
-        raise errors.no_such_bucket(req["Bucket"])
+    bucket = ctx.get(Bucket, req["Bucket"]) or _through_access_point(ctx, req["Bucket"])
     if bucket.region != ctx.region and ctx.principal.kind != "anonymous":
         raise errors.permanent_redirect(bucket.name, bucket.region)
     check_owner(bucket, req.get("ExpectedBucketOwner"))
@@ -69,6 +74,32 @@ def find_bucket(ctx: Context, req: dict[str, Any]) -> Bucket:
     if outside and (req.get("RequestPayer") != "requester" or ctx.principal.kind == "anonymous"):
         raise errors.access_denied()
     return bucket
+
+
+def _through_access_point(ctx: Context, name: str) -> Bucket:
+    """The bucket behind what no bucket is called; raises NoSuchBucket, NoSuchAccessPoint, InvalidBucketName, MethodNotAllowed."""
+    bucket = reached(ctx, name)
+    if bucket is None:
+        if name[:4] == "arn:":
+            raise errors.no_such_access_point(name)
+        if not name.endswith(access_points.ALIAS_END):
+            names.check_bucket_name(name)
+        raise errors.no_such_bucket(name)
+    if ctx.call_info.operation not in access_points.SERVED:
+        raise errors.method_not_allowed(ctx.call_info.operation, "ACCESS_POINT")
+    return bucket
+
+
+def reached(ctx: Context, name: str) -> Bucket | None:
+    """The bucket of that name, or the one behind the access point of that ARN, alias or host; None if there is none."""
+    bucket = ctx.get(Bucket, name)
+    if bucket is not None or not access_points.may_be_one(name):
+        return bucket
+    point = access_points.find(ctx, name)
+    behind = ctx.get(Bucket, point.bucket) if point is not None else None
+    if point is None or behind is None or behind.account != point.bucket_account:
+        return None
+    return replace(behind, reached_by=point.arn)
 
 
 def charged(ctx: Context, bucket: Bucket) -> dict[str, str]:
@@ -159,6 +190,8 @@ def delete_bucket(ctx: Context, req: dict[str, Any]) -> None:
     from cloudjar.services.s3.objects import Object, Version
 
     bucket = find_bucket(ctx, req)
+    if access_points.attached(ctx, bucket.name):
+        raise errors.access_points_attached(bucket.name)
     if ctx.where(Object, bucket=bucket.name).first() is not None:
         raise errors.bucket_not_empty(bucket.name)
     if ctx.where(Version, bucket=bucket.name).first() is not None:
@@ -172,12 +205,12 @@ def delete_bucket(ctx: Context, req: dict[str, Any]) -> None:
 @operation(on=bucket_arn)
 def head_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
-    return {"BucketRegion": bucket.region, "AccessPointAlias": False, "BucketArn": bucket.arn}
+    return {"BucketRegion": bucket.region, "AccessPointAlias": bool(bucket.reached_by), "BucketArn": bucket.arn}
 
 
 @operation(on=bucket_arn)
 def get_bucket_location(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    bucket = ctx.get(Bucket, req["Bucket"])
+    bucket = reached(ctx, req["Bucket"])
     if bucket is None:
         raise errors.no_such_bucket(req["Bucket"])
     check_owner(bucket, req.get("ExpectedBucketOwner"))

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.services.s3 import asks, errors, names
-from cloudjar.services.s3.buckets import Bucket, check_owner, find_bucket
+from cloudjar.services.s3.buckets import Bucket, check_owner, find_bucket, reached
 from cloudjar.services.s3.checksums import DEFAULT, check_algorithm, checksum_to_wire, encode
 from cloudjar.services.s3.ciphers import Seal
 from cloudjar.services.s3.conditions import check_form, check_source, check_write
@@ -44,9 +44,12 @@ class Source:
 def read_source(text: str) -> tuple[str, str, str | None]:
     """(bucket, key, version id) of an `x-amz-copy-source` header."""
     path, question, version = text.partition("?versionId=")
-    bucket, slash, key = unquote(path).removeprefix("/").partition("/")
-    if bucket.startswith("arn:"):
-        raise not_implemented("s3", "CopyObject", "access points")
+    plain = unquote(path).removeprefix("/")
+    if plain.startswith("arn:") and "/object/" in plain:
+        bucket, slash, key = plain.partition("/object/")
+        slash = slash and "/"
+    else:
+        bucket, slash, key = plain.partition("/")
     if not slash or not bucket or not key:
         words = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise errors.invalid_argument(words, "x-amz-copy-source", text)
@@ -56,9 +59,9 @@ def read_source(text: str) -> tuple[str, str, str | None]:
 def find_source(ctx: Context, req: dict[str, Any]) -> Source:
     """The object to copy from, which may lie in any Region."""
     name, key, version_id = read_source(req["CopySource"])
-    found = ctx.get(Bucket, name)
+    found = reached(ctx, name)
     if found is None:
-        raise errors.no_such_bucket(name)
+        raise errors.no_such_access_point(name) if name[:4] == "arn:" else errors.no_such_bucket(name)
     check_owner(found, req.get("ExpectedSourceBucketOwner"))
     try:
         stored = find_object(ctx, found, key, version_id)

@@ -59,7 +59,7 @@ def delete_objects(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bypass = {"BypassGovernanceRetention": True} if req.get("BypassGovernanceRetention") else {}
     deleted: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
-    refusals = ctx.world.host.refusals(ctx, asks.deletions(ctx, bucket.name, wanted), req)
+    refusals = ctx.world.host.refusals(ctx, asks.deletions(ctx, req["Bucket"], wanted), req)
     for item, refusal in zip(wanted, refusals, strict=True):
         key, version_id = item["Key"], item.get("VersionId")
         named = {"Key": key} if version_id is None else {"Key": key, "VersionId": version_id}

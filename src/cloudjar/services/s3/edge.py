@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 from cloudjar.kernel.context import Context
 from cloudjar.services.s3.access_logs import Entry, note
+from cloudjar.services.s3.access_points import may_be_one
+from cloudjar.services.s3.buckets import reached
 from cloudjar.services.s3.checksums import ALGORITHMS
 from cloudjar.services.s3.cors import answer_headers, preflight
 from cloudjar.services.s3.payload import check_claim, check_md5
@@ -52,10 +54,19 @@ def finish(ctx: Context, request: Request, path: str, response: Response, entry:
     """Adds what a browser wants to know, and notes the call for the bucket's access log."""
     origin = request.headers.get("origin")
     name = path.split("/", 2)[1]
+    if may_be_one(name) or name[:6] == "arn%3A":
+        name = _bucket_name(ctx, unquote(name))
     if origin and request.method != "OPTIONS":
         with ctx.transaction():
             response.headers.update(answer_headers(ctx, website_bucket(request.host) or name, origin, request.method))
     note(ctx, name, request, response, entry)
+
+
+def _bucket_name(ctx: Context, name: str) -> str:
+    """The bucket that an access point stands for."""
+    with ctx.transaction():
+        bucket = reached(ctx, name)
+    return bucket.name if bucket is not None else name
 
 
 def entry_of(operation: str, req: dict[str, Any] | None, error: str, seconds: float) -> Entry:

@@ -32,6 +32,16 @@ def bucket_not_empty(name: str) -> AwsError:
     return AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409, members={"BucketName": name})
 
 
+def access_points_attached(name: str) -> AwsError:
+    words = "The bucket you are attempting to delete has access points attached. Delete your access points and try again."
+    return AwsError("BucketHasAccessPointsAttached", words, status=400, members={"BucketName": name})
+
+
+def no_such_access_point(arn: str) -> AwsError:
+    words = "The specified accesspoint does not exist"
+    return AwsError("NoSuchAccessPoint", words, status=404, members={"AccessPointName": arn.rpartition("/")[2]})
+
+
 def versions_remain(name: str) -> AwsError:
     words = "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
     return AwsError("BucketNotEmpty", words, status=409, members={"BucketName": name})

@@ -11,7 +11,7 @@ from cloudjar.kernel.ids import ALNUM
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record
 from cloudjar.services.s3 import errors, names
-from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, object_arn, owner
+from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, object_arn, owner, reached
 from cloudjar.services.s3.checksums import ALGORITHMS, COMPOSITE, FULL_OBJECT, check_algorithm
 from cloudjar.services.s3.encryption import begin, to_wire
 from cloudjar.services.s3.listing import encoder, read_limit, walk
@@ -54,9 +54,14 @@ class Part(Record):
 def find_upload(ctx: Context, req: dict[str, Any]) -> Upload:
     """The upload that a request names; raises NoSuchUpload."""
     upload = ctx.where(Upload, upload_id=req["UploadId"]).first()
-    if upload is None or upload.bucket != req["Bucket"] or upload.key != req["Key"]:
+    if upload is None or upload.bucket != _bucket_name(ctx, req) or upload.key != req["Key"]:
         raise errors.no_such_upload(req["UploadId"])
     return upload
+
+
+def _bucket_name(ctx: Context, req: dict[str, Any]) -> str:
+    bucket = reached(ctx, req["Bucket"])
+    return bucket.name if bucket is not None else ""
 
 
 def drop_upload(ctx: Context, upload: Upload) -> None:

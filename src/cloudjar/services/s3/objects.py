@@ -167,7 +167,7 @@ def find_object(ctx: Context, bucket: Bucket, key: str, version_id: str | None =
 def _check_may_list(ctx: Context, bucket: Bucket) -> None:
     """Who may not list a bucket does not learn which keys it lacks."""
     owns = ctx.principal.kind == "root" and ctx.principal.account == bucket.account
-    if not owns and not ctx.world.host.allowed(ctx, "s3:ListBucket", bucket.arn):
+    if not owns and not ctx.world.host.allowed(ctx, "s3:ListBucket", bucket.reached_by or bucket.arn):
         raise errors.access_denied()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
-from cloudjar.services.s3 import errors, public_access
+from cloudjar.services.s3 import access_points, errors, public_access
 from cloudjar.services.s3.acls import grants_of, owner_of
 from cloudjar.services.s3.bucket_policies import policy_of
 from cloudjar.services.s3.buckets import ENFORCED, Bucket
@@ -21,6 +21,8 @@ _POLICY_OPERATIONS = frozenset({"PutBucketPolicy", "GetBucketPolicy", "DeleteBuc
 
 def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
     """The owner and policy of the bucket in an ARN; NoSuchBucket where there is none, which S3 tells everybody."""
+    if access_points.is_arn(arn):
+        return _of_access_point(ctx, arn)
     name = arn.split(":", 5)[-1].partition("/")[0]
     bucket = ctx.get(Bucket, name)
     if bucket is None:
@@ -30,6 +32,32 @@ def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
     if ctx.call_info.operation == "CreateBucket":
         # Whose name it is already, the operation says.
         return None
+    return _of_bucket(ctx, bucket, arn)
+
+
+def _of_access_point(ctx: Context, arn: str) -> ResourcePolicy | None:
+    """An access point's policy, and beneath it the bucket's, which must let a request in as well."""
+    point = access_points.find(ctx, arn)
+    bucket = ctx.get(Bucket, point.bucket) if point is not None else None
+    if point is None or bucket is None or bucket.account != point.bucket_account:
+        raise errors.no_such_access_point(arn.partition("/object/")[0])
+    document: str | None = point.policy or None
+    outside = ctx.principal.account != point.account and ctx.principal.kind != "service"
+    if document and point.public and outside and (point.restrict or access_points.of_account(ctx, point.account).restrict):
+        document = _denials_only(document)
+    key = access_points.key_in(arn)
+    behind = f"{bucket.arn}/{key}" if key else bucket.arn
+    return ResourcePolicy(point.account, document, point.arn, beneath=(behind, _of_bucket(ctx, bucket, behind)))
+
+
+def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> dict[str, Any]:
+    """What policies may ask of a request through an access point."""
+    point = access_points.find(ctx, arn) if access_points.is_arn(arn) else None
+    return access_points.condition_keys(point) if point is not None else {}
+
+
+def _of_bucket(ctx: Context, bucket: Bucket, arn: str) -> ResourcePolicy:
+    """A bucket's policy, as it is for this caller."""
     found = policy_of(ctx, bucket)
     granted = _granted(ctx, bucket, arn) if bucket.ownership != ENFORCED else []
     # The root user of a bucket's account can always mend a policy that locks everybody out.
@@ -38,7 +66,7 @@ def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
         return ResourcePolicy(bucket.account, _with(None, granted), arn)
     document: str | None = found.document
     outside = ctx.principal.account != bucket.account and ctx.principal.kind != "service"
-    if found.public and outside and public_access.of(ctx, bucket).restrict:
+    if found.public and outside and public_access.effective(ctx, bucket).restrict:
         document = _denials_only(found.document)
     return ResourcePolicy(bucket.account, _with(document, granted), arn)
 
@@ -48,7 +76,7 @@ def _granted(ctx: Context, bucket: Bucket, arn: str) -> list[dict[str, Any]]:
     who = ctx.principal
     if who.account == bucket.account or who.kind == "service":
         return []
-    ignore = public_access.of(ctx, bucket).ignore_acls
+    ignore = public_access.effective(ctx, bucket).ignore_acls
     found = statements(grants_of(ctx, bucket), who, of_object=False, ignore_public=ignore)
     key = arn.split(":", 5)[-1].partition("/")[2]
     stored = ctx.get(Object, bucket.name, key) if key else None

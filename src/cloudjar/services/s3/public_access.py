@@ -9,7 +9,8 @@ from cloudjar.identity.policy import PolicyDocument, Statement
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
-from cloudjar.kernel.records import Record, record
+from cloudjar.kernel.records import Record, record, replace
+from cloudjar.services.s3.access_points import of_account
 from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
 
 _NARROWING = frozenset(
@@ -41,6 +42,18 @@ def of(ctx: Context, bucket: Bucket) -> PublicAccess:
     """A bucket's setting."""
     found = ctx.get(PublicAccess, bucket.name)
     return found if found is not None and found.bucket_created == bucket.created else PublicAccess(bucket.name, bucket.created)
+
+
+def effective(ctx: Context, bucket: Bucket) -> PublicAccess:
+    """What is refused at a bucket: what it refuses itself, and what its account does."""
+    own, account = of(ctx, bucket), of_account(ctx, bucket.account)
+    return replace(
+        own,
+        block_acls=own.block_acls or account.block_acls,
+        ignore_acls=own.ignore_acls or account.ignore_acls,
+        block_policy=own.block_policy or account.block_policy,
+        restrict=own.restrict or account.restrict,
+    )
 
 
 def is_public(document: PolicyDocument) -> bool:
