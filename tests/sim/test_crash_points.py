@@ -1,4 +1,4 @@
-"""The same clients, and a crash after every single commit: whatever a jar had acknowledged by then, the jar that comes up afterwards has."""
+"""The same clients, and a crash after every commit: what a jar had acknowledged by then, the jar that comes up afterwards has."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from command import Cloudjar
 from ledgers import Actor, Bus, Calls, Items, Messages, Objects, Parameters, Topic, Uploads
 from packages import TRUST, zipped
+
+from command import Cloudjar
 
 ROUNDS = 3
 LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
