@@ -10,87 +10,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import selectors
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.config import Config
-from botocore.credentials import Credentials
-
-TICK = os.sysconf("SC_CLK_TCK")
-CONNECTIONS = 16
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def memory_mib(pid: int, what: str) -> float:
-    found = re.search(rf"{what}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def signed(port: int, method: str, path: str, body: bytes = b"", service: str = "s3") -> bytes:
-    """One request as bytes."""
-    url = f"http://127.0.0.1:{port}{path}"
-    request = AWSRequest(method, url, headers={"host": f"127.0.0.1:{port}"}, data=body)
-    S3SigV4Auth(Credentials("test", "test"), service, "us-east-1").add_auth(request)
-    lines = [f"{method} {path} HTTP/1.1", *[f"{name}: {value}" for name, value in request.headers.items()]]
-    if body or method in ("PUT", "POST"):
-        lines.append(f"content-length: {len(body)}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def replay(port: int, request: bytes, count: int) -> None:
-    """Sends a request `count` times over CONNECTIONS connections; SystemExit if any answer is not a success."""
-    selector = selectors.DefaultSelector()
-    waiting: dict[socket.socket, bytes] = {}
-    for _ in range(CONNECTIONS):
-        connection = socket.create_connection(("127.0.0.1", port))
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        selector.register(connection, selectors.EVENT_READ)
-        waiting[connection] = b""
-        connection.sendall(request)
-    sent, answered = CONNECTIONS, 0
-    while answered < count:
-        for key, _ in selector.select():
-            connection = key.fileobj  # type: ignore[assignment]
-            data = waiting[connection] + connection.recv(1 << 20)
-            head, end, rest = data.partition(b"\r\n\r\n")
-            length = int(found[1]) if (found := re.search(rb"content-length: (\d+)", head)) else 0
-            if not end or len(rest) < length:
-                waiting[connection] = data
-                continue
-            if not head.startswith(b"HTTP/1.1 20"):
-                raise SystemExit(f"not a success: {data[:600]!r}")
-            waiting[connection] = rest[length:]
-            answered += 1
-            if sent < count:
-                connection.sendall(request)
-                sent += 1
-    for connection in waiting:
-        connection.close()
-
-
-def row(name: str, *values: Any) -> None:
-    print(f"| {name} | " + " | ".join(str(value) for value in values) + " |", flush=True)
+from load import client, cost, cpu_seconds, memory_mib, replay, row, running_jar, signed
 
 
 def main() -> None:
@@ -100,25 +28,12 @@ def main() -> None:
     parser.add_argument("--multipart-mib", type=int, default=0)
     parser.add_argument("--keys", type=int, default=0)
     options = parser.parse_args()
-    port = free_port()
-    data = tempfile.TemporaryDirectory()
-    command = [str(Path(sys.executable).with_name("cloudjar")), "up", "--foreground", "--data", data.name, "--port", str(port)]
-    jar = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
-        run(options, port, jar.pid)
-    finally:
-        jar.terminate()
-        jar.wait()
-        data.cleanup()
+    with running_jar() as (port, pid):
+        run(options, port, pid)
 
 
 def run(options: argparse.Namespace, port: int, pid: int) -> None:
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-    s3 = session.client("s3", endpoint_url=f"http://127.0.0.1:{port}", config=Config(retries={"max_attempts": 0}))
+    s3 = client("s3", port)
     s3.create_bucket(Bucket="bench")
     print("| small requests, 16 connections | CPU of the jar, microseconds | x hello |\n|---|---|---|")
     hello = 0.0
@@ -129,13 +44,11 @@ def run(options: argparse.Namespace, port: int, pid: int) -> None:
         ("put 1 KiB again", "PUT", "/bench/small", os.urandom(1024)),
         ("list 1 key", "GET", "/bench?list-type=2", b""),
     ):
-        request = signed(port, method, path, body)
+        request = signed(port, "s3", method, path, body)
         replay(port, request, options.requests // 4)
-        before = cpu_seconds(pid)
-        replay(port, request, options.requests)
-        cost = (cpu_seconds(pid) - before) / options.requests * 1e6
-        hello = hello or cost
-        row(name, f"{cost:.0f}", f"{cost / hello:.1f}")
+        spent = cost(pid, options.requests, partial(replay, port, request, options.requests))
+        hello = hello or spent
+        row(name, f"{spent:.0f}", f"{spent / hello:.1f}")
     if options.keys:
         for number in range(options.keys):
             if number % 1000 == 0:
@@ -147,10 +60,8 @@ def run(options: argparse.Namespace, port: int, pid: int) -> None:
             ("list 10 of many", "GET", "/bench?list-type=2&max-keys=10&prefix=many%2F50", b""),
             ("list 100 prefixes of many", "GET", "/bench?delimiter=%2F&list-type=2&prefix=many%2F", b""),
         ):
-            request = signed(port, method, path, body)
-            before = cpu_seconds(pid)
-            replay(port, request, options.requests // 4)
-            row(name, f"{(cpu_seconds(pid) - before) / (options.requests // 4) * 1e6:.0f}", "")
+            request = signed(port, "s3", method, path, body)
+            row(name, f"{cost(pid, options.requests // 4, partial(replay, port, request, options.requests // 4)):.0f}", "")
     print(f"\n| {options.mib} MiB through one boto3 client | best MB/s | CPU of the jar, seconds |\n|---|---|---|")
     data = os.urandom(options.mib << 20)
     for name, work in (

@@ -9,26 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import selectors
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.config import Config
-from botocore.credentials import Credentials
-from s3 import CONNECTIONS, cpu_seconds, free_port, memory_mib, row
+from load import CONNECTIONS, client, cost, memory_mib, replay, row, running_jar, signed_json
 
 
 class Calls:
@@ -36,60 +23,13 @@ class Calls:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self.base = f"http://127.0.0.1:{port}"
 
     def request(self, operation: str, **params: Any) -> bytes:
         """One call as bytes."""
-        body = json.dumps(params).encode()
-        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{operation}", "host": f"127.0.0.1:{self.port}"}
-        request = AWSRequest("POST", self.base + "/", headers=headers, data=body)
-        SigV4Auth(Credentials("test", "test"), "sqs", "us-east-1").add_auth(request)
-        lines = ["POST / HTTP/1.1", *[f"{name}: {value}" for name, value in request.headers.items()], f"content-length: {len(body)}"]
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+        return signed_json(self.port, "sqs", f"AmazonSQS.{operation}", params)
 
-    def replay(self, request: bytes, count: int, on_answer: Callable[[bytes], bytes | None] = lambda _: None) -> None:
-        """Sends a request `count` times over CONNECTIONS connections; `on_answer` may give a request to send in between."""
-        selector = selectors.DefaultSelector()
-        waiting: dict[socket.socket, bytes] = {}
-        for _ in range(CONNECTIONS):
-            connection = socket.create_connection(("127.0.0.1", self.port))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(connection, selectors.EVENT_READ)
-            waiting[connection] = b""
-            connection.sendall(request)
-        sent = open_calls = CONNECTIONS
-        while open_calls:
-            for key, _ in selector.select():
-                connection: Any = key.fileobj
-                data = waiting[connection] + connection.recv(1 << 20)
-                head, end, rest = data.partition(b"\r\n\r\n")
-                length = int(found[1]) if (found := re.search(rb"content-length: (\d+)", head)) else 0
-                if not end or len(rest) < length:
-                    waiting[connection] = data
-                    continue
-                if not head.startswith(b"HTTP/1.1 200"):
-                    raise SystemExit(f"not a success: {data[:600]!r}")
-                waiting[connection] = b""
-                between = on_answer(rest)
-                if between:
-                    connection.sendall(between)
-                elif sent < count:
-                    connection.sendall(request)
-                    sent += 1
-                else:
-                    open_calls -= 1
-        for connection in waiting:
-            connection.close()
-
-
-def measured(pid: int, count: int, work: Callable[[], None], rounds: int = 3) -> float:
-    """Microseconds of the jar's CPU for each of `count` calls, in the best of some rounds."""
-    found = []
-    for _ in range(rounds):
-        before = cpu_seconds(pid)
-        work()
-        found.append((cpu_seconds(pid) - before) / count * 1e6)
-    return min(found)
+    def replay(self, request: bytes, count: int, on_answer: Callable[[bytes], bytes | None] | None = None) -> None:
+        replay(self.port, request, count, on_answer)
 
 
 def costs(calls: Calls, sqs: Any, pid: int, requests: int, messages: int) -> None:
@@ -115,15 +55,15 @@ def costs(calls: Calls, sqs: Any, pid: int, requests: int, messages: int) -> Non
 
     hello = f"GET /_cloudjar/health HTTP/1.1\r\nhost: 127.0.0.1:{calls.port}\r\n\r\n".encode()
     print("| call, 16 connections | messages in the queue | CPU of the jar, microseconds |\n|---|---|---|")
-    row("own health page (hello)", "", f"{measured(pid, requests, lambda: calls.replay(hello, requests)):.0f}")
+    row("own health page (hello)", "", f"{cost(pid, requests, lambda: calls.replay(hello, requests), 3):.0f}")
     calls.replay(send, 500)
-    row("SendMessage, 256 bytes", 0, f"{measured(pid, requests, lambda: calls.replay(send, requests)):.0f}")
-    row("ReceiveMessage and DeleteMessage", 3 * requests, f"{measured(pid, requests, consume):.0f}")
-    row("SendMessage, FIFO, one in 16 new", "", f"{measured(pid, requests // CONNECTIONS * CONNECTIONS, send_fifo, 1):.0f}")
+    row("SendMessage, 256 bytes", 0, f"{cost(pid, requests, lambda: calls.replay(send, requests), 3):.0f}")
+    row("ReceiveMessage and DeleteMessage", 3 * requests, f"{cost(pid, requests, consume, 3):.0f}")
+    row("SendMessage, FIFO, one in 16 new", "", f"{cost(pid, requests // CONNECTIONS * CONNECTIONS, send_fifo):.0f}")
     calls.replay(batch, messages // 10)
-    row("SendMessage, 256 bytes", messages, f"{measured(pid, requests, lambda: calls.replay(send, requests)):.0f}")
-    row("ReceiveMessage and DeleteMessage", messages, f"{measured(pid, requests, consume):.0f}")
-    row("GetQueueAttributes, all", messages, f"{measured(pid, requests // 4, lambda: calls.replay(counting, requests // 4)):.0f}")
+    row("SendMessage, 256 bytes", messages, f"{cost(pid, requests, lambda: calls.replay(send, requests), 3):.0f}")
+    row("ReceiveMessage and DeleteMessage", messages, f"{cost(pid, requests, consume, 3):.0f}")
+    row("GetQueueAttributes, all", messages, f"{cost(pid, requests // 4, lambda: calls.replay(counting, requests // 4), 3):.0f}")
 
 
 def wakes(sqs: Any, other: Any, count: int) -> None:
@@ -155,26 +95,11 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--wakes", type=int, default=100)
     options = parser.parse_args()
-    port = free_port()
-    folder = tempfile.TemporaryDirectory()
-    command = [str(Path(sys.executable).with_name("cloudjar")), "up", "--foreground", "--data", folder.name, "--port", str(port)]
-    jar = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-        first, second = (
-            session.client("sqs", endpoint_url=f"http://127.0.0.1:{port}", config=Config(retries={"max_attempts": 0})) for _ in range(2)
-        )
-        costs(Calls(port), first, jar.pid, options.requests, options.messages)
+    with running_jar() as (port, pid):
+        first, second = (client("sqs", port) for _ in range(2))
+        costs(Calls(port), first, pid, options.requests, options.messages)
         wakes(first, second, options.wakes)
-        print(f"\nMemory of the jar: {memory_mib(jar.pid, 'VmRSS'):.0f} MiB, at most {memory_mib(jar.pid, 'VmHWM'):.0f} MiB.")
-    finally:
-        jar.terminate()
-        jar.wait()
-        folder.cleanup()
+        print(f"\nMemory of the jar: {memory_mib(pid, 'VmRSS'):.0f} MiB, at most {memory_mib(pid, 'VmHWM'):.0f} MiB.")
 
 
 if __name__ == "__main__":
