@@ -77,15 +77,6 @@ def raw(client, body):
     client.put_item(TableName="simple", Item={"id": {"S": "a"}})
 
 
-def test_lists_and_maps_nest_32_levels_deep(dynamodb, simple, aws_error):
-    value = {"S": "x"}
-    for _ in range(32):
-        value = {"L": [value]}
-    dynamodb.put_item(TableName=simple, Item={"id": {"S": "a"}, "v": value})
-    with aws_error("ValidationException", "Nesting Levels have exceeded supported limits"):
-        dynamodb.put_item(TableName=simple, Item={"id": {"S": "a"}, "v": {"L": [value]}})
-
-
 def test_an_item_holds_400_kb_and_no_more(dynamodb, simple, aws_error):
     room = 400 * 1024 - len("id") - 1 - len("v")
     dynamodb.put_item(TableName=simple, Item={"id": {"S": "a"}, "v": {"S": "x" * room}})

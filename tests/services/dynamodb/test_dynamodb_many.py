@@ -45,8 +45,8 @@ def test_a_batch_reads_16_mb_and_hands_the_rest_back(dynamodb, simple):
     [
         ([{"PutRequest": {"Item": key(str(n))}} for n in range(25)], ""),
         ([{"PutRequest": {"Item": key("a")}}, {"DeleteRequest": {"Key": key("a")}}], "Provided list of item keys contains duplicates"),
-        ([{"PutRequest": {"Item": {"x": {"S": "a"}}}}], "One or more parameter values were invalid: Missing the key id in the item"),
-        ([{}], "Supplied WriteRequest is empty"),
+        ([{"PutRequest": {"Item": {"x": {"S": "a"}}}}], "The provided key element does not match the schema"),
+        ([{}], "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"),
     ],
 )
 def test_a_batch_is_refused_as_a_whole(dynamodb, simple, aws_error, writes, message):
@@ -143,7 +143,7 @@ def test_partiql_inserts_selects_updates_and_deletes(dynamodb, table, aws_error)
     )
     assert (changed["kind"], changed["age"], changed["tags"]) == ({"S": "new"}, {"N": "5"}, {"SS": ["x", "y", "z"]})
     assert run(dynamodb, """SELECT id, deep.l[0] FROM "things"."by-kind" WHERE kind = 'new' AND age > 4""") == [
-        {"id": {"S": "a"}, "deep": {"M": {"l": {"L": [{"BOOL": True}]}}}}
+        {"id": {"S": "a"}, "l[0]": {"BOOL": True}}
     ]
     with aws_error("ConditionalCheckFailedException"):
         run(dynamodb, "DELETE FROM things WHERE id = 'a' AND n = 1 AND age IN [7, 8]")
@@ -168,7 +168,7 @@ def test_partiql_orders_and_pages(dynamodb, table):
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("SELEC * FROM things", "Statement wasn't well formed, can't be processed: Unexpected keyword or operator SELEC"),
+        ("SELEC * FROM things", "Statement wasn't well formed, can't be processed: Expected data manipulation"),
         ("SELECT * FROM things WHERE id = ?", "Number of parameters in request and statement don't match."),
         ("UPDATE things SET v = 1 WHERE id = 'a'", "Where clause does not contain a mandatory equality on all key attributes"),
         ("SELECT * FROM things ORDER BY n", "Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY"),

@@ -10,7 +10,7 @@ from cloudjar.services.dynamodb.expressions.evaluate import matches
 from cloudjar.services.dynamodb.expressions.modify import modified
 from cloudjar.services.dynamodb.expressions.request import Expressions
 from cloudjar.services.dynamodb.expressions.tree import Path, Update
-from cloudjar.services.dynamodb.schema import Table, check_index_keys, find_table
+from cloudjar.services.dynamodb.schema import EMPTY_NAMES, Table, check_index_keys, find_table
 from cloudjar.services.dynamodb.storage import Stored
 from cloudjar.services.dynamodb.values import Item
 from cloudjar.services.dynamodb.writes import Change, change
@@ -154,5 +154,9 @@ def _check_updated(table: Table, changed: list[Path], new: Item) -> None:
             raise errors.too_deep()
     names = {path.steps[0] for path in changed}
     for index in table.indexes:
-        if not names.isdisjoint(index.key_names):
+        for name in names.intersection(index.key_names):
+            value = new.get(str(name))
+            for type_, what in EMPTY_NAMES.items():
+                if value is not None and type_ in value and not value[type_] and table.types[str(name)] == type_:
+                    raise errors.empty_updated_index_key(what)
             check_index_keys(table, index, new)

@@ -27,6 +27,8 @@ def on_tables(ctx: Context, req: dict[str, Any]) -> list[str]:
 @operation(on=on_tables)
 def batch_get_item(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     wishes = req["RequestItems"]
+    if len({"AttributesToGet" in wish for wish in wishes.values() if "AttributesToGet" in wish or "ProjectionExpression" in wish}) > 1:
+        raise errors.mixed_parameters(["AttributesToGet"], ["ProjectionExpression"])
     if sum(len(wish["Keys"]) for wish in wishes.values()) > MOST_READ:
         raise errors.invalid("Too many items requested for the BatchGetItem call")
     plans = []
@@ -103,15 +105,14 @@ def _key_in(write: dict[str, Any]) -> values.Item:
 def _planned(table: Table, write: dict[str, Any]) -> tuple[bytes, values.Item | None, int]:
     put, delete = write.get("PutRequest"), write.get("DeleteRequest")
     if (put is None) == (delete is None):
-        raise errors.invalid(
-            "Supplied WriteRequest has both PutRequest and DeleteRequest, must contain exactly one of them"
-            if put
-            else "Supplied WriteRequest is empty, must contain either PutRequest or DeleteRequest"
-        )
+        raise errors.several_types()  # so AWS says, of none and of both
     if put is not None:
         size = values.settle_item(put["Item"])
         if size > values.LARGEST_ITEM:
             raise errors.item_too_large()
+        # A batch knows only keys: a put without one, or with one of another type, is told so as a delete is.
+        if any(table.types[name] not in put["Item"].get(name, ()) for name in table.key_names):
+            raise errors.key_mismatch()
         return table.checked_item_key(put["Item"]), put["Item"], size
     assert delete is not None
     values.settle_item(delete["Key"])

@@ -45,8 +45,8 @@ class Consumed:
         units = write_units(change.size) * times
         self.writes += units
         self._add("", units)
-        for index, size in change.index_sizes.items():
-            units = write_units(size) * times
+        for index, sizes in change.index_sizes.items():
+            units = sum(map(write_units, sizes)) * times
             self.writes += units
             self._add(index, units)
 

@@ -35,7 +35,7 @@ def null_not_true() -> AwsError:
 
 
 def too_deep() -> AwsError:
-    return invalid("Nesting Levels have exceeded supported limits: Attributes cannot be nested more than 32 levels deep")
+    return invalid("Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit")
 
 
 def empty_set(type_: str) -> AwsError:
@@ -78,20 +78,28 @@ def updated_item_too_large() -> AwsError:
 # Keys
 
 
+class KeyProblem(AwsError):
+    """What is wrong with a key, or with an index's: in a transaction it is the reason for the cancellation."""
+
+
+def _key_problem(detail: str) -> AwsError:
+    return KeyProblem("ValidationException", f"One or more parameter values were invalid: {detail}")
+
+
 def key_mismatch() -> AwsError:
-    return invalid("The provided key element does not match the schema")
+    return KeyProblem("ValidationException", "The provided key element does not match the schema")
 
 
 def missing_key(name: str) -> AwsError:
-    return invalid_parameters(f"Missing the key {name} in the item")
+    return _key_problem(f"Missing the key {name} in the item")
 
 
 def key_type_mismatch(name: str, expected: str, actual: str) -> AwsError:
-    return invalid_parameters(f"Type mismatch for key {name} expected: {expected} actual: {actual}")
+    return _key_problem(f"Type mismatch for key {name} expected: {expected} actual: {actual}")
 
 
 def index_key_type_mismatch(name: str, expected: str, actual: str, index: str) -> AwsError:
-    return invalid_parameters(f"Type mismatch for Index Key {name} Expected: {expected} Actual: {actual} IndexName: {index}")
+    return _key_problem(f"Type mismatch for Index Key {name} Expected: {expected} Actual: {actual} IndexName: {index}")
 
 
 def empty_key(name: str, what: str) -> AwsError:
@@ -108,16 +116,28 @@ def empty_index_key(name: str, what: str, index: str) -> AwsError:
     )
 
 
+class EmptyKey(AwsError):
+    """An empty value for a key: refused before anything else, in a transaction too."""
+
+
+def empty_updated_index_key(what: str) -> AwsError:
+    return EmptyKey(
+        "ValidationException",
+        "One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is "
+        f"not supported. The AttributeValue for a key attribute cannot contain an empty {what} value.",
+    )
+
+
 def hash_key_too_large() -> AwsError:
-    return invalid_parameters("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+    return _key_problem("Size of hashkey has exceeded the maximum size limit of2048 bytes")
 
 
 def range_key_too_large() -> AwsError:
-    return invalid_parameters("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+    return _key_problem("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
 
 
 def key_updated(name: str) -> AwsError:
-    return invalid_parameters(f"Cannot update attribute {name}. This attribute is part of the key")
+    return _key_problem(f"Cannot update attribute {name}. This attribute is part of the key")
 
 
 # Updates
@@ -209,15 +229,13 @@ def table_protected(arn: str) -> AwsError:
     return invalid(f"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first: {arn}")
 
 
-def invalid_table_name() -> AwsError:
-    return invalid(
-        "Invalid table/index name.  Table/index names must be between 3 and 255 characters long, "
-        "and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'"
-    )
+def invalid_table_name(name: str, constraint: str) -> AwsError:
+    return invalid(f"1 validation error detected: Value '{name}' at 'tableName' failed to satisfy constraint: Member must {constraint}")
 
 
-def no_such_index(name: str) -> AwsError:
-    return invalid(f"The table does not have the specified index: {name}")
+def no_such_index(name: str = "") -> AwsError:
+    """PartiQL leaves the name out."""
+    return invalid(f"The table does not have the specified index{': ' + name if name else ''}")
 
 
 def index_backfilling(name: str) -> AwsError:
@@ -259,6 +277,10 @@ def start_key_outside() -> AwsError:
     return invalid("The provided starting key is outside query boundaries based on provided conditions")
 
 
+def filter_not_projected(index: str, names: list[str]) -> AwsError:
+    return invalid_parameters(f"Secondary index {index} does not project one or more filter attributes: [{', '.join(names)}]")
+
+
 def inconsistent_index_read() -> AwsError:
     return invalid("Consistent reads are not supported on global secondary indexes")
 
@@ -296,6 +318,17 @@ def malformed_statement(detail: str) -> AwsError:
 
 def duplicate_item() -> AwsError:
     return AwsError("DuplicateItemException", "Duplicate primary key exists in table")
+
+
+def in_transaction(number: int, detail: str) -> AwsError:
+    return invalid(f"Validation failed in TransactStatements[{number}]: {detail}")
+
+
+def delete_returns_old(clause: str) -> AwsError:
+    return invalid(
+        f"Invalid returning clause: RETURNING {clause.replace('UPDATED', 'MODIFIED').replace('_', ' ')} *. "
+        "Only RETURNING ALL OLD * is allowed in DELETE statements."
+    )
 
 
 def select_without_key() -> AwsError:

@@ -8,8 +8,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.services.dynamodb import errors, key_conditions, legacy, storage
 from cloudjar.services.dynamodb.expressions.request import Expressions
-from cloudjar.services.dynamodb.expressions.tree import Between, Call, Compare, In, Not, Path
-from cloudjar.services.dynamodb.reading import Reading, projected
+from cloudjar.services.dynamodb.reading import Reading, attributes_of, projected
 from cloudjar.services.dynamodb.schema import find_table, on_table
 
 
@@ -32,9 +31,10 @@ def query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     reading = Reading(there, table, req, paths, filter_)
     start, stop = key_conditions.bounds(table, reading.index, conditions)
     own = reading.index.key_names if reading.index else table.key_names
-    for name in _attributes(filter_):
+    for name in attributes_of(filter_):
         if name in own:
             raise errors.invalid(f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}")
+    reading.check_filter()
     position = reading.start_position()
     backwards = req.get("ScanIndexForward") is False
     if position is not None:
@@ -42,23 +42,3 @@ def query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             raise errors.start_key_outside()
         start, stop = (start, position) if backwards else (position + b"\0", stop)
     return reading.page(storage.walk(there, reading.space, start, stop, reverse=backwards))
-
-
-def _attributes(node: Any) -> list[str]:
-    """The top-level attributes that a condition speaks of."""
-    if isinstance(node, Path):
-        return [str(node.steps[0])]
-    if isinstance(node, Compare):
-        return _attributes(node.left) + _attributes(node.right)
-    if isinstance(node, Between):
-        return _attributes(node.operand) + _attributes(node.low) + _attributes(node.high)
-    if isinstance(node, Not):
-        return _attributes(node.term)
-    inner: tuple[Any, ...] = ()
-    if isinstance(node, In):
-        inner = (node.operand, *node.choices)
-    elif isinstance(node, Call):
-        inner = node.arguments
-    else:
-        inner = getattr(node, "terms", ())
-    return [name for part in inner for name in _attributes(part)]

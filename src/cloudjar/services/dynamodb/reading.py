@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -11,7 +12,7 @@ from cloudjar.services.dynamodb.capacity import Consumed
 from cloudjar.services.dynamodb.expressions.evaluate import matches
 from cloudjar.services.dynamodb.expressions.project import project, wanted
 from cloudjar.services.dynamodb.expressions.request import Expressions
-from cloudjar.services.dynamodb.expressions.tree import Path
+from cloudjar.services.dynamodb.expressions.tree import Between, Call, Compare, In, Not, Path
 from cloudjar.services.dynamodb.schema import Index, Table, check_key_value, index_key
 from cloudjar.services.dynamodb.values import Item
 
@@ -22,7 +23,7 @@ LARGEST_PAGE = 1 << 20
 class Reading:
     """One Query or Scan: what of which table or index is wanted."""
 
-    __slots__ = ("consistent", "count_only", "ctx", "fetches", "filter", "index", "limit", "paths", "req", "start_key", "table")
+    __slots__ = ("consistent", "count_only", "ctx", "fetches", "filter", "give", "index", "limit", "paths", "req", "start_key", "table")
 
     def __init__(self, ctx: Context, table: Table, req: dict[str, Any], paths: tuple[Path, ...] | None, filter_: Any) -> None:
         """Raises ValidationException for what contradicts itself."""
@@ -36,6 +37,8 @@ class Reading:
         self.consistent = bool(req.get("ConsistentRead"))
         self.start_key: Item | None = req.get("ExclusiveStartKey")
         self.count_only = False
+        self.give: Callable[[Item], Item] | None = None if paths is None else partial(project, tree=wanted(paths))
+        """What is given of an item; None for all of it."""
         self.fetches = False
         """Whether attributes that the index lacks are fetched from the table, as local indexes do."""
         if self.index is not None and not self.index.local:
@@ -76,6 +79,15 @@ class Reading:
                 )
             self.fetches = bool(missing)
 
+    def check_filter(self) -> None:
+        """A query's filter must keep to what its index holds. Raises ValidationException."""
+        index = self.index
+        if index is not None and index.projection != "ALL":
+            held = {*self.table.key_names, *index.key_names, *index.included}
+            missing = dict.fromkeys(name for name in attributes_of(self.filter) if name not in held)
+            if missing:
+                raise errors.filter_not_projected(index.name, list(missing))
+
     @property
     def space(self) -> int:
         """Where the rows lie."""
@@ -112,7 +124,7 @@ class Reading:
         items: list[Item] = []
         size = scanned = count = fetched_size = fetched = 0
         filter_, limit, count_only = self.filter, self.limit, self.count_only
-        tree = wanted(self.paths) if self.paths is not None else None
+        give = self.give
         last = b""
         cut = False
         looks = filter_ is not None or not count_only
@@ -141,7 +153,7 @@ class Reading:
                 continue
             count += 1
             if not count_only:
-                items.append(attributes if tree is None else project(attributes, tree))
+                items.append(attributes if give is None else give(attributes))
         answer: dict[str, Any] = {"Count": count, "ScannedCount": scanned}
         if not count_only:
             answer["Items"] = items
@@ -157,6 +169,26 @@ class Reading:
                 consumed.read(-(-fetched_size // fetched), consistent=self.consistent, times=fetched)
             answer["ConsumedCapacity"] = consumed.to_wire(detail)
         return answer
+
+
+def attributes_of(node: Any) -> list[str]:
+    """The top-level attributes that a condition speaks of."""
+    if isinstance(node, Path):
+        return [str(node.steps[0])]
+    if isinstance(node, Compare):
+        return attributes_of(node.left) + attributes_of(node.right)
+    if isinstance(node, Between):
+        return attributes_of(node.operand) + attributes_of(node.low) + attributes_of(node.high)
+    if isinstance(node, Not):
+        return attributes_of(node.term)
+    inner: tuple[Any, ...] = ()
+    if isinstance(node, In):
+        inner = (node.operand, *node.choices)
+    elif isinstance(node, Call):
+        inner = node.arguments
+    else:
+        inner = getattr(node, "terms", ())
+    return [name for part in inner for name in attributes_of(part)]
 
 
 def projected(req: dict[str, Any], expressions: Expressions) -> tuple[Path, ...] | None:

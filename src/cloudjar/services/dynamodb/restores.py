@@ -10,7 +10,7 @@ from cloudjar.kernel.marks import timer
 from cloudjar.kernel.records import replace
 from cloudjar.services.dynamodb import errors, storage, writes
 from cloudjar.services.dynamodb import table_checks as checks
-from cloudjar.services.dynamodb.schema import Table, check_name
+from cloudjar.services.dynamodb.schema import Table, check_new_name
 
 RESTORED_AT_ONCE = 500
 
@@ -18,7 +18,7 @@ RESTORED_AT_ONCE = 500
 def restored_table(ctx: Context, source: Table, req: dict[str, Any], summary: dict[str, Any], number: int, *, keep: bool) -> Table:
     """A new table as `source` was, with a request's overrides; its items come from the space `number`, which goes unless `keep`."""
     name = req["TargetTableName"]
-    check_name(name)
+    check_new_name(name)
     if ctx.get(Table, name) is not None:
         raise errors.target_table_exists(name)
     for member in ("SSESpecificationOverride", "VectorIndexOverride"):

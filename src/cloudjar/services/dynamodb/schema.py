@@ -16,7 +16,8 @@ from cloudjar.services.dynamodb.values import Item, Value, text_size
 
 LONGEST_HASH = 2048
 LONGEST_RANGE = 1024
-_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}", re.ASCII)
+_NAME = re.compile(r"[a-zA-Z0-9_.-]+", re.ASCII)
+SHORTEST_NAME, LONGEST_NAME = 3, 255
 EMPTY_NAMES = {"S": "string", "B": "binary"}
 
 
@@ -91,6 +92,11 @@ class Table(Record):
         """The table's key attributes."""
         return [self.hash, self.range] if self.range else [self.hash]
 
+    @property
+    def hashes(self) -> list[str]:
+        """The table's hash attribute, as an index has several."""
+        return [self.hash]
+
     def index(self, name: str) -> Index:
         """The index of that name; ValidationException if there is none."""
         for index in self.indexes:
@@ -153,13 +159,18 @@ def check_index_keys(table: Table, index: Index, item: Item) -> None:
             continue
         expected = table.types[name]
         if expected not in value:
-            raise errors.index_key_type_mismatch(name, expected, next(iter(value)), index.name)
+            raise errors.index_key_type_mismatch(name, expected, next(iter(value)), first_index(table, name))
         if expected != "N":
             if not value[expected]:
-                raise errors.empty_index_key(name, EMPTY_NAMES[expected], index.name)
+                raise errors.empty_index_key(name, EMPTY_NAMES[expected], first_index(table, name))
             size = text_size(value["S"]) if expected == "S" else len(value["B"])
             if size > (LONGEST_HASH if name in index.hashes else LONGEST_RANGE):
                 raise errors.hash_key_too_large() if name in index.hashes else errors.range_key_too_large()
+
+
+def first_index(table: Table, key: str) -> str:
+    """The index that errors about a key attribute name: of several, the first by its name."""
+    return min(index.name for index in table.indexes if key in index.key_names)
 
 
 def index_key(index: Index, item: Item, key: bytes) -> bytes | None:
@@ -185,9 +196,18 @@ def table_arn(ctx: Context, name: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """A table's name."""
+    """Whether a name could be a table's. Raises ValidationException."""
+    if len(name) > LONGEST_NAME:
+        raise errors.invalid_table_name(name, f"have length less than or equal to {LONGEST_NAME}")
     if not _NAME.fullmatch(name):
-        raise errors.invalid_table_name()
+        raise errors.invalid_table_name(name, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+
+
+def check_new_name(name: str) -> None:
+    """Whether a table can be given a name. Raises ValidationException."""
+    if len(name) < SHORTEST_NAME:
+        raise errors.invalid_table_name(name, f"have length greater than or equal to {SHORTEST_NAME}")
+    check_name(name)
 
 
 def place_of(ctx: Context, name_or_arn: str) -> tuple[Context, str]:

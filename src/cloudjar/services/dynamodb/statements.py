@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import partial
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -12,9 +13,8 @@ from cloudjar.kernel.marks import operation
 from cloudjar.services.dynamodb import actions, capacity, errors, key_conditions, storage, transactions, values
 from cloudjar.services.dynamodb.actions import Action
 from cloudjar.services.dynamodb.capacity import Consumed
-from cloudjar.services.dynamodb.expressions.evaluate import matches
-from cloudjar.services.dynamodb.expressions.project import project, wanted
-from cloudjar.services.dynamodb.expressions.tree import And, Between, Call, Compare, Constant, Path
+from cloudjar.services.dynamodb.expressions.evaluate import look, matches
+from cloudjar.services.dynamodb.expressions.tree import And, Between, Call, Compare, Constant, In, Path
 from cloudjar.services.dynamodb.items import returned_attributes
 from cloudjar.services.dynamodb.partiql.parser import parse
 from cloudjar.services.dynamodb.partiql.tree import Exists, Insert, Modify, Remove, Select, Statement
@@ -35,7 +35,10 @@ _ACTIONS: dict[type, str] = {Insert: "PartiQLInsert", Modify: "PartiQLUpdate", R
 def _asked(ctx: Context, statements: list[dict[str, Any]]) -> dict[str, list[str]]:
     asked: dict[str, list[str]] = {}
     for given in statements:
-        statement = parse(given["Statement"], given.get("Parameters"))
+        try:
+            statement = parse(given["Statement"], given.get("Parameters"))
+        except AwsError:
+            continue  # it is refused later, alone or with the others
         if isinstance(statement, Exists):
             statement = statement.select
         index = statement.index if isinstance(statement, Select) else ""
@@ -140,7 +143,14 @@ def _select(ctx: Context, statement: Select, req: dict[str, Any]) -> dict[str, A
     options: dict[str, Any] = {name: req[name] for name in ("Limit", "ConsistentRead", "ReturnConsumedCapacity") if name in req}
     if statement.index:
         options["IndexName"] = statement.index
+    if statement.index and all(index.name != statement.index for index in table.indexes):
+        raise errors.no_such_index()
+    if req.get("ConsistentRead") and any(index.name == statement.index and not index.local for index in table.indexes):
+        raise errors.invalid("Strongly consistent read is not supported on Global Secondary Indexes")
     reading = Reading(there, table, options, statement.paths, statement.where)
+    reading.give = partial(_flat, paths=statement.paths)
+    if any(name in (reading.index or table).hashes for name in map(_keyed, _terms(statement.where))):
+        reading.check_filter()
     narrowed = _range(table, reading, statement.where)
     backwards = False
     if statement.order_by:
@@ -161,6 +171,26 @@ def _select(ctx: Context, statement: Select, req: dict[str, Any]) -> dict[str, A
     if "LastEvaluatedKey" in answer:
         answer["NextToken"] = base64.b64encode(seen[scanned - 1]).decode()
     return answer
+
+
+def _keyed(term: Any) -> str | None:
+    """The attribute that a term equals to a value, or to one of several."""
+    if isinstance(term, In):
+        return str(term.operand.steps[0]) if isinstance(term.operand, Path) and len(term.operand.steps) == 1 else None
+    return _key_term(term) if isinstance(term, Compare) and term.operator == "=" else None
+
+
+def _flat(item: Item, paths: tuple[Path, ...] | None) -> Item:
+    """What a SELECT gives of an item: what a path leads to stands under the path's last name, not in maps as a projection has it."""
+    if paths is None:
+        return item
+    found: Item = {}
+    for path in paths:
+        value = look(path, item)
+        if value is not None:
+            last = max(number for number, step in enumerate(path.steps) if isinstance(step, str))
+            found[str(path.steps[last]) + "".join(f"[{step}]" for step in path.steps[last + 1 :])] = value
+    return found
 
 
 def _tracked(rows: Any, seen: list[bytes]) -> Any:
@@ -219,7 +249,7 @@ def _action(ctx: Context, statement: Insert | Modify | Remove, req: dict[str, An
         action.update = statement.update
         actions.check_update(action)
     elif statement.returning not in ("NONE", "ALL_OLD"):
-        raise errors.invalid("DELETE can only return ALL OLD *")
+        raise errors.delete_returns_old(statement.returning)
     return action
 
 
@@ -227,7 +257,7 @@ def _get(ctx: Context, statement: Select) -> tuple[Table, Item | None, int, byte
     """The one item that a SELECT with a whole primary key names."""
     there, table = find_table(ctx, statement.table)
     if statement.index:
-        raise errors.invalid("Select statements within a batch or transaction must not name an index")
+        raise errors.select_without_key()
     try:
         key, rest = _key_and_rest(table, statement.where)
     except AwsError:
@@ -237,8 +267,7 @@ def _get(ctx: Context, statement: Select) -> tuple[Table, Item | None, int, byte
     found = storage.read(there, table.number, place)
     if found is None or (rest is not None and not matches(rest, found.attributes)):
         return table, None, found.size if found else 0, place
-    item = found.attributes
-    return table, item if statement.paths is None else project(item, wanted(statement.paths)), found.size, place
+    return table, _flat(found.attributes, statement.paths), found.size, place
 
 
 @operation(on=on_statements)
@@ -246,23 +275,36 @@ def batch_execute_statement(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
     given = req["Statements"]
     if len(given) > MOST_STATEMENTS:
         raise errors.invalid(f"Member must have length less than or equal to {MOST_STATEMENTS}")
-    parsed = [parse(each["Statement"], each.get("Parameters")) for each in given]
-    if len({isinstance(statement, Select) for statement in parsed}) > 1:
+    parsed = [_parsed(each) for each in given]
+    if len({isinstance(statement, Select) for statement in parsed if not isinstance(statement, AwsError)}) > 1:
         raise errors.invalid("The batch must consist of either all read operations or all write operations")
     responses: list[dict[str, Any]] = []
     usages: dict[str, Consumed] = {}
     for each, statement in zip(given, parsed, strict=True):
         try:
+            if isinstance(statement, AwsError):
+                raise statement
             responses.append(_one_of_batch(ctx, statement, each, usages))
         except AwsError as problem:
             code = BATCH_CODES.get(problem.code)
             if code is None:
                 raise
-            responses.append({"Error": {"Code": code, "Message": problem.message, **problem.members}})
+            response: dict[str, Any] = {"Error": {"Code": code, "Message": problem.message, **problem.members}}
+            if code in ("ConditionalCheckFailed", "DuplicateItem") and isinstance(statement, Insert | Modify | Remove):
+                response["TableName"] = statement.table
+            responses.append(response)
     answer: dict[str, Any] = {"Responses": responses}
     if detail := capacity.wanted(req):
         answer["ConsumedCapacity"] = [consumed.to_wire(detail) for consumed in usages.values()]
     return answer
+
+
+def _parsed(given: dict[str, Any]) -> Statement | AwsError:
+    """A batch's statement, or why it is none: that is one statement's failure."""
+    try:
+        return parse(given["Statement"], given.get("Parameters"))
+    except AwsError as problem:
+        return problem
 
 
 def _one_of_batch(ctx: Context, statement: Statement, given: dict[str, Any], usages: dict[str, Consumed]) -> dict[str, Any]:
@@ -289,6 +331,11 @@ def execute_transaction(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     reads = [isinstance(statement, Select) for statement in parsed]
     if any(reads) and not all(reads):
         raise errors.invalid("The transaction must consist of either all read operations or all write operations")
+    for number, statement in enumerate(parsed):
+        if getattr(statement, "returning", "NONE") != "NONE":
+            raise errors.in_transaction(number, "RETURNING clause is not supported in ExecuteTransaction.")
+        if statement.index if isinstance(statement, Select) else statement.select.index if isinstance(statement, Exists) else "":
+            raise errors.in_transaction(number, "Reads on indices are not supported within transactions.")
     detail = capacity.wanted(req)
     usages: dict[str, Consumed] = {}
     if all(reads):
@@ -303,9 +350,11 @@ def execute_transaction(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             usages.setdefault(table.name, Consumed(table)).read(size, consistent=True, times=2)
             responses.append({} if item is None else {"Item": item})
     else:
-        prepared = [_prepared(ctx, statement, each) for statement, each in zip(parsed, given, strict=True)]
+        prepared = [transactions.attempted(_prepared, ctx, statement, each) for statement, each in zip(parsed, given, strict=True)]
         token = req.get("ClientRequestToken")
-        if not (token and transactions.replayed(ctx, token, given)):
+        if token and transactions.replayed(ctx, token, given):
+            usages = transactions.replay(prepared)
+        else:
             usages = _run_all(prepared, parsed)
         responses = [{} for _ in parsed]
     answer: dict[str, Any] = {"Responses": responses}
@@ -328,7 +377,7 @@ def _prepared(ctx: Context, statement: Statement, given: dict[str, Any]) -> Acti
     return _action(ctx, statement, given)
 
 
-def _run_all(prepared: list[Action], parsed: list[Statement]) -> dict[str, Consumed]:
+def _run_all(prepared: list[Action | AwsError], parsed: list[Statement]) -> dict[str, Consumed]:
     try:
         return transactions.run_all(prepared)
     except AwsError as problem:

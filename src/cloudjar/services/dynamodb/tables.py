@@ -11,7 +11,7 @@ from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import replace
 from cloudjar.services.dynamodb import errors, expiry, history, policies, storage, streams
 from cloudjar.services.dynamodb import table_checks as checks
-from cloudjar.services.dynamodb.schema import Table, check_name, named_table, on_table, place_of, table_arn
+from cloudjar.services.dynamodb.schema import Table, check_new_name, named_table, on_table, place_of, table_arn
 from cloudjar.services.dynamodb.table_wire import table_to_wire
 
 PURGED_AT_ONCE = 2000
@@ -28,6 +28,7 @@ def create_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if req.get(member):
             raise not_implemented("dynamodb", "CreateTable", member)
     ctx, name = place_of(ctx, req["TableName"])
+    check_new_name(name)
     table = new_table(ctx, name, req)
     if ctx.get(Table, name) is not None:
         raise errors.table_exists(name)
@@ -45,7 +46,6 @@ def create_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 def new_table(ctx: Context, name: str, req: dict[str, Any]) -> Table:
     """The table that a request with CreateTable's members asks for. Raises ValidationException."""
-    check_name(name)
     types = checks.attribute_types(req.get("AttributeDefinitions"))
     hash_, range_ = checks.table_keys(req.get("KeySchema"), types)
     billing = req.get("BillingMode") or "PROVISIONED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,7 @@ def on_items(ctx: Context, req: dict[str, Any]) -> dict[str, list[str]]:
 def transact_get_items(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     responses: list[dict[str, Any]] = []
     usages: dict[str, Consumed] = {}
+    reasons: list[dict[str, Any]] = []
     seen: set[tuple[int, bytes]] = set()
     total = 0
     for member in req["TransactItems"]:
@@ -65,7 +67,12 @@ def transact_get_items(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         expressions.finish()
         values.settle_item(wish["Key"])
         there, table = find_table(ctx, wish["TableName"])
-        key = table.checked_key(wish["Key"])
+        try:
+            key = table.checked_key(wish["Key"])
+        except errors.KeyProblem as problem:
+            reasons.append(reason_of(problem))
+            continue
+        reasons.append({"Code": "None"})
         if (table.number, key) in seen:
             raise errors.repeated_in_transaction()
         seen.add((table.number, key))
@@ -74,6 +81,8 @@ def transact_get_items(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         size = found.size if found else 0
         total += size
         usages.setdefault(table.name, Consumed(table)).read(size, consistent=True, times=2)
+    if len(responses) != len(reasons):
+        raise errors.transaction_cancelled(reasons)
     if total > LARGEST:
         raise errors.invalid("Transaction's aggregated item size exceeds the maximum allowed size of 4 MB")
     answer: dict[str, Any] = {"Responses": responses}
@@ -84,14 +93,31 @@ def transact_get_items(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=on_items)
 def transact_write_items(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    prepared = [_prepared(ctx, member) for member in req["TransactItems"]]
+    # A replay has consumed reads: of what was written, as it is now.
+    prepared = [attempted(_prepared, ctx, member) for member in req["TransactItems"]]
     token = req.get("ClientRequestToken")
     if token and replayed(ctx, token, req["TransactItems"]):
-        usages: dict[str, Consumed] = {}
-        for action in prepared:
-            usages.setdefault(action.table.name, Consumed(action.table)).read(0, consistent=True, times=2)
-        return _answer(req, prepared, usages)
+        return _answer(req, prepared, replay(prepared))
     return _answer(req, prepared, run_all(prepared))
+
+
+def attempted(prepare: Callable[..., Action], *args: Any) -> Action | AwsError:
+    """What a member of a transaction is about, or what is wrong with its key, which cancels the transaction."""
+    try:
+        return prepare(*args)
+    except errors.KeyProblem as problem:
+        return problem
+
+
+def replay(prepared: list[Action | AwsError]) -> dict[str, Consumed]:
+    """What a call consumes that was done before under its client token: reads of the items."""
+    usages: dict[str, Consumed] = {}
+    for action in prepared:
+        if isinstance(action, Action):
+            found = storage.read(action.ctx, action.table.number, action.key)
+            size = found.size if found else 0
+            usages.setdefault(action.table.name, Consumed(action.table)).read(size, consistent=True, times=2)
+    return usages
 
 
 def _prepared(ctx: Context, member: dict[str, Any]) -> Action:
@@ -105,39 +131,49 @@ def _prepared(ctx: Context, member: dict[str, Any]) -> Action:
     return actions.delete(ctx, wish, "check" if kind == "ConditionCheck" else "delete")
 
 
-def run_all(prepared: list[Action]) -> dict[str, Consumed]:
+def run_all(prepared: list[Action | AwsError]) -> dict[str, Consumed]:
     """Does all writes, or none: then raises TransactionCanceledException, with a reason for each."""
-    places = [(action.table.number, action.key) for action in prepared]
+    places = [(action.table.number, action.key) for action in prepared if isinstance(action, Action)]
     if len(set(places)) != len(places):
         raise errors.repeated_in_transaction()
     usages: dict[str, Consumed] = {}
     reasons: list[dict[str, Any]] = []
     for action in prepared:
+        if isinstance(action, AwsError):
+            reasons.append(reason_of(action))
+            continue
         try:
             outcome = actions.run(action)
+        except errors.EmptyKey:
+            raise
         except AwsError as problem:
             if problem.code not in CODES:
                 raise
-            reasons.append({"Code": CODES[problem.code], "Message": problem.message, **problem.members})
+            reasons.append(reason_of(problem))
             continue
         reasons.append({"Code": "None"})
         usages.setdefault(action.table.name, Consumed(action.table)).write(outcome.change, times=2)
     if any(reason["Code"] != "None" for reason in reasons):
         raise errors.transaction_cancelled(reasons)
-    if sum(action.size for action in prepared) > LARGEST:
+    if sum(action.size for action in prepared if isinstance(action, Action)) > LARGEST:
         raise errors.invalid("Transaction's aggregated item size exceeds the maximum allowed size of 4 MB")
     return usages
 
 
-def _answer(req: dict[str, Any], prepared: list[Action], usages: dict[str, Consumed]) -> dict[str, Any]:
+def reason_of(problem: AwsError) -> dict[str, Any]:
+    """A CancellationReason."""
+    return {"Code": CODES[problem.code], "Message": problem.message, **problem.members}
+
+
+def _answer(req: dict[str, Any], prepared: list[Action | AwsError], usages: dict[str, Consumed]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     if detail := capacity.wanted(req):
         answer["ConsumedCapacity"] = [consumed.to_wire(detail, split=True) for consumed in usages.values()]
     if req.get("ReturnItemCollectionMetrics") == "SIZE":
         collections: dict[str, list[Any]] = {}
         for action in prepared:
-            metrics = capacity.item_collection(action.table, action.key_values)
-            if metrics:
+            metrics = capacity.item_collection(action.table, action.key_values) if isinstance(action, Action) else None
+            if metrics and isinstance(action, Action):
                 collections.setdefault(action.table.name, []).append(metrics)
         if collections:
             answer["ItemCollectionMetrics"] = collections

@@ -11,8 +11,8 @@ from cloudjar.services.dynamodb import errors, numbers
 Value = dict[str, Any]
 Item = dict[str, Value]
 
-DEEPEST = 32
-"""Levels of lists and maps in an attribute."""
+DEEPEST = 31
+"""Lists and maps in each other: AWS counts the value in the innermost as the 32nd level."""
 
 LARGEST_ITEM = 400 * 1024
 

@@ -10,13 +10,13 @@ from cloudjar.services.dynamodb.values import Item, item_size
 
 
 class Change:
-    """What a write cost: sizes in bytes, by index where the index was written."""
+    """What a write cost: sizes in bytes; of each index that was written, the sizes of its writes."""
 
     __slots__ = ("index_sizes", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.index_sizes: dict[str, int] = {}
+        self.index_sizes: dict[str, tuple[int, ...]] = {}
 
 
 def change(
@@ -70,7 +70,10 @@ def _index(ctx: Context, table: Table, index: Index, key: bytes, before: Item | 
     if new_key is not None and new_entry is not None:
         storage.write(ctx, index.number, new_key, new_entry, new_size)
     storage.count(ctx, index.number, (new_key is not None) - (old_key is not None), new_size - old_size)
-    cost.index_sizes[index.name] = max(old_size, new_size)
+    if old_key is not None and new_key is not None and old_key != new_key:
+        cost.index_sizes[index.name] = (old_size, new_size)  # an entry that moves is deleted and put
+    else:
+        cost.index_sizes[index.name] = (max(old_size, new_size),)
 
 
 def add_entry(ctx: Context, table: Table, index_name: str, key: bytes, item: Item) -> None:

@@ -32,7 +32,8 @@ def parse(text: str, parameters: list[Value] | None) -> Statement:
     try:
         return parser.statement()
     except Wrong as problem:
-        raise errors.invalid(str(problem)) from None
+        # PartiQL says "operator or function" where the expressions say "operator".
+        raise errors.invalid(str(problem).replace("function; operator: ", "function; operator or function: ")) from None
 
 
 class Checker(Placeholders):
@@ -84,6 +85,13 @@ class Parser:
         self.at += 1
         return token.text
 
+    def component(self) -> str:
+        """A table's or index's name."""
+        name = self.name()
+        if not name:
+            raise errors.invalid("Path component cannot be an empty string")
+        return name
+
     def deeper(self) -> None:
         """One level down; there is an end to that."""
         self.depth += 1
@@ -108,7 +116,7 @@ class Parser:
             found = Exists(self.select())
             self.expect(")")
         else:
-            raise errors.malformed_statement(f"Unexpected keyword or operator {self.token.text}")
+            raise errors.malformed_statement("Expected data manipulation")
         if self.token.kind != "end":
             raise errors.malformed_statement(f"Unexpected {self.token.text}")
         if self.taken != len(self.parameters):
@@ -125,8 +133,10 @@ class Parser:
             check_paths(found)
             paths = tuple(found)
         self.expect("FROM")
-        table = self.name()
-        index = self.name() if self.take(".") else ""
+        table = self.component()
+        index = self.component() if self.take(".") else ""
+        if self.take("."):
+            raise errors.invalid("A path may contain at most 2 components in the FROM clause")
         where = self.where()
         order: list[tuple[str, bool]] = []
         if self.take("ORDER"):
@@ -148,7 +158,7 @@ class Parser:
     def insert(self) -> Insert:
         """What follows INSERT."""
         self.expect("INTO")
-        table = self.name()
+        table = self.component()
         self.expect("VALUE")
         item = self.literal()
         if "M" not in item:
@@ -157,7 +167,7 @@ class Parser:
 
     def modify(self) -> Modify:
         """What follows UPDATE."""
-        table = self.name()
+        table = self.component()
         sets: list[tuple[Path, Any]] = []
         removes: list[Path] = []
         adds: list[tuple[Path, Any]] = []
@@ -221,7 +231,7 @@ class Parser:
     def remove(self) -> Remove:
         """What follows DELETE."""
         self.expect("FROM")
-        table = self.name()
+        table = self.component()
         return Remove(table, self.where(), self.returning())
 
     def returning(self) -> str:
