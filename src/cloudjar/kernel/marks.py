@@ -44,6 +44,11 @@ class EffectMark:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetMark:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class GaugesMark:
     namespace: str
     names: frozenset[str]
@@ -73,6 +78,11 @@ def on_event(source: str, detail_type: str | None = None) -> Callable[[F], F]:
 def effect(function: F) -> F:
     """Marks a handler for `ctx.effect`: `async (ctx, *args) -> None`, outside any transaction, safe to run twice."""
     return _marking(EffectMark())(function)
+
+
+def target(function: F) -> F:
+    """Marks a way into what events are sent to and no operation reaches: `async (ctx, arn, payload, settings) -> dict`."""
+    return _marking(TargetMark())(function)
 
 
 def gauges(namespace: str, *names: str, seconds: int = 60) -> Callable[[F], F]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.marks import TargetMark
 
 Send = Callable[[Context, str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -18,7 +19,9 @@ async def send(ctx: Context, arn: str, payload: str, settings: dict[str, Any]) -
     kind = kind_of(arn)
     if kind is None:
         raise not_implemented("events", "PutTargets", f"targets of {arn}")
-    _, _, _, region, account, _ = arn.split(":", 5)
+    _, _, _, region, account, resource = arn.split(":", 5)
+    if kind == "events" and resource.startswith("api-destination/"):
+        kind = "api-destination"
     return await _SENDERS[kind][1](ctx.at(region=region or ctx.region, account=account or ctx.account), arn, payload, settings)
 
 
@@ -112,6 +115,12 @@ async def _events(ctx: Context, arn: str, payload: str, settings: dict[str, Any]
     return answer
 
 
+async def _api_destination(ctx: Context, arn: str, payload: str, settings: dict[str, Any]) -> dict[str, Any]:
+    call = ctx.world.host.resolve("services.events.api_destinations:invoke", TargetMark)
+    answer: dict[str, Any] = await call(ctx, arn, payload, settings)
+    return answer
+
+
 _SENDERS: dict[str, tuple[str, Send]] = {
     "lambda": ("lambda", _lambda),
     "sqs": ("sqs", _sqs),
@@ -121,5 +130,6 @@ _SENDERS: dict[str, tuple[str, Send]] = {
     "firehose": ("firehose", _firehose),
     "states": ("stepfunctions", _states),
     "events": ("events", _events),
+    "api-destination": ("events", _api_destination),
 }
 """For each service in ARNs: botocore's name of it, and how it is sent to."""

@@ -138,7 +138,11 @@ def destination(events, url):
 def role(world):
     trust = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    return world.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam = world.client("iam")
+    may = {"Effect": "Allow", "Action": "events:InvokeApiDestination", "Resource": "*"}
+    arn = iam.create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may]}))
+    return arn
 
 
 def test_an_api_destination_is_called_with_its_connections_key(world, events, entry):

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
-from cloudjar.kernel.marks import operation
+from cloudjar.kernel.marks import operation, target
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.events import errors, lists
 from cloudjar.services.events.connections import MEMBERS, Connection, connection_arn
@@ -154,22 +154,28 @@ def destination_to_wire(ctx: Context, destination: ApiDestination) -> dict[str, 
 # Calls
 
 
-async def invoke(ctx: Context, arn: str, payload: str, given: dict[str, Any]) -> None:
-    """Calls a destination's endpoint; raises AwsError unless it answers 2xx."""
+@target
+async def invoke(ctx: Context, arn: str, payload: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Calls a destination's endpoint, and gives its answer; raises AwsError unless it answers 2xx."""
     name = arn.split("/")[1]
     with ctx.transaction():
+        if not ctx.world.host.allowed(ctx, "events:InvokeApiDestination", arn):
+            message = f"{ctx.principal.arn} is not authorized to perform: events:InvokeApiDestination on resource: {arn}"
+            raise AwsError("AccessDeniedException", message)
         destination = _find(ctx, name)
         connection = ctx.get(Connection, destination.connection)
     if connection is None or connection.deauthorized:
         raise errors.connection_not_found(destination.connection)
-    status = await ctx.offload(_request, destination, connection, payload, given)
+    given = settings.get("HttpParameters") or {}
+    status, body = await ctx.offload(_request, destination, connection, payload, given)
     if not 200 <= status < 300:
         # 401, 407, 409, 429 and 5xx are tried again; other answers of 4xx are not.
         code = "EndpointFailure" if status in (401, 407, 409, 429) or status >= 500 else "EndpointValidationFailure"
         raise AwsError(code, f"The endpoint answered {status}.")
+    return {"StatusCode": status, "Body": body.decode("utf-8", "replace")}
 
 
-def _request(destination: ApiDestination, connection: Connection, payload: str, given: dict[str, Any]) -> int:
+def _request(destination: ApiDestination, connection: Connection, payload: str, given: dict[str, Any]) -> tuple[int, bytes]:
     url = destination.endpoint
     for value in given.get("PathParameterValues") or ():
         url = url.replace("*", quote(value, safe=""), 1)
@@ -184,8 +190,7 @@ def _request(destination: ApiDestination, connection: Connection, payload: str, 
         decoded = json.loads(payload)
         body = json.dumps({**decoded, **fields}) if isinstance(decoded, dict) else payload
     headers |= _authorization(connection)
-    status, _ = _exchange(destination.method, url, query, headers, body)
-    return status
+    return _exchange(destination.method, url, query, headers, body)
 
 
 def _authorization(connection: Connection) -> dict[str, str]:

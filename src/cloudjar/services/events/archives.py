@@ -8,12 +8,12 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.event_pattern import compile_pattern
+from cloudjar.kernel.input_template import dump
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.events import errors, lists
 from cloudjar.services.events.buses import bus_arn, find_bus
 from cloudjar.services.events.rules import predicate
-from cloudjar.services.events.transform import dump
 
 DAY = 86_400
 _PURGED_AT_ONCE = 2000

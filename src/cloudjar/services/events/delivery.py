@@ -11,9 +11,8 @@ from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.principal import root_of
 from cloudjar.services.events import metering
-from cloudjar.services.events.api_destinations import invoke
 from cloudjar.services.events.buses import get_bus, home_of
-from cloudjar.services.events.targets import is_bus, is_destination
+from cloudjar.services.events.targets import is_bus
 
 PRINCIPAL = "events.amazonaws.com"
 _PAUSES = (1, 2, 5, 10, 30, 60, 120, 300, 600)
@@ -40,9 +39,6 @@ async def _send(ctx: Context, task: dict[str, Any]) -> None:
             _forward(ctx, task, arn)
         return
     acting = targets.acting(ctx, task["role"], PRINCIPAL, task["rule"])
-    if is_destination(arn):
-        await invoke(acting, arn, task["payload"], settings.get("HttpParameters") or {})
-        return
     await targets.send(acting, arn, task["payload"], {**settings, "EventId": task["event"]})
 
 

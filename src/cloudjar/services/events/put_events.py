@@ -7,12 +7,12 @@ from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.input_template import dump
 from cloudjar.kernel.marks import operation
 from cloudjar.services.events import errors, metering
 from cloudjar.services.events.buses import DEFAULT, bus_arn, get_bus, home_of
 from cloudjar.services.events.envelope import envelope
 from cloudjar.services.events.routing import publish
-from cloudjar.services.events.transform import dump
 
 LARGEST = 1_048_576
 """Bytes of all entries: "Calculating PutEvents event entry size" in the user guide."""

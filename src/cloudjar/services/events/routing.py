@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.event_pattern import compile_pattern
+from cloudjar.kernel.input_template import dump
 from cloudjar.services.events import metering
 from cloudjar.services.events.archives import keep
 from cloudjar.services.events.buses import Bus, get_bus
@@ -13,7 +14,7 @@ from cloudjar.services.events.delivery import deliver
 from cloudjar.services.events.envelope import stamp
 from cloudjar.services.events.rules import Rule, rule_arn
 from cloudjar.services.events.targets import Target, is_bus
-from cloudjar.services.events.transform import dump, payload_for
+from cloudjar.services.events.transform import payload_for
 
 MOST_HOPS = 5
 """How many buses an event goes through: rules that send to each other's buses would go on for ever."""

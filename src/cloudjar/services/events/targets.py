@@ -9,11 +9,12 @@ from typing import Any
 from cloudjar.kernel import targets as kinds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.input_template import PLACE
+from cloudjar.kernel.json_path import is_path
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record
 from cloudjar.services.events import errors, lists
 from cloudjar.services.events.buses import find_bus
-from cloudjar.services.events.json_path import is_path
 from cloudjar.services.events.rules import find_rule, on_rule, on_rules
 
 MOST_TARGETS = 5
@@ -91,7 +92,7 @@ def _check_transformer(name: str, transformer: dict[str, Any] | None) -> None:
             raise errors.invalid(f"InputTransformer for target {name} contains invalid key: {key}.")
         if not is_path(path):
             raise errors.invalid(f"InputTransformer for target {name} contains invalid path: {path}.")
-    for key in re.findall(r"<([^<>\s\"]+)>", transformer["InputTemplate"]):
+    for key in PLACE.findall(transformer["InputTemplate"]):
         if key not in paths and not key.startswith(_RESERVED):
             raise errors.invalid(f"InputTemplate for target {name} contains placeholder {key} that is not in InputPathsMap.")
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
-from cloudjar.services.events.json_path import MISSING, at_path
-
-_PLACE = re.compile(r"<([^<>\s\"]+)>")
+from cloudjar.kernel.input_template import dump, fill
+from cloudjar.kernel.json_path import MISSING, at_path
 
 
 def payload_for(settings: dict[str, Any], event: dict[str, Any], rule_arn: str, ingested: str) -> str:
@@ -23,11 +20,6 @@ def payload_for(settings: dict[str, Any], event: dict[str, Any], rule_arn: str, 
     return dump(event)
 
 
-def dump(value: Any) -> str:
-    """JSON as EventBridge writes it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 def _transform(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str, ingested: str) -> str:
     template = transformer["InputTemplate"]
     values = {name: at_path(event, path) for name, path in (transformer.get("InputPathsMap") or {}).items()}
@@ -39,26 +31,4 @@ def _transform(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str
         "aws.events.event.json": event,
     }
 
-    def fill(found: re.Match[str]) -> str:
-        value = values.get(found[1], MISSING)
-        quoted = _is_quoted(template, found.start())
-        if value is MISSING:
-            return "" if quoted else '""'
-        if quoted:
-            # Inside quotes a text goes in as it is, escaped, and anything else as its JSON, escaped.
-            return json.dumps(value if isinstance(value, str) else dump(value), ensure_ascii=False)[1:-1]
-        return dump(value)
-
-    return _PLACE.sub(fill, template)
-
-
-def _is_quoted(template: str, position: int) -> bool:
-    quotes = 0
-    at = 0
-    while at < position:
-        if template[at] == "\\":
-            at += 1
-        elif template[at] == '"':
-            quotes += 1
-        at += 1
-    return quotes % 2 == 1
+    return fill(template, lambda name: values.get(name, MISSING))

@@ -12,8 +12,8 @@ from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.records import replace
+from cloudjar.kernel.source_filters import failed_items, passes
 from cloudjar.services.lambda_.event_source_settings import queue_url
-from cloudjar.services.lambda_.filters import failed_items, passes
 
 if TYPE_CHECKING:
     from cloudjar.services.lambda_.event_sources import EventSourceMapping

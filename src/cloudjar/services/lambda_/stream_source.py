@@ -11,8 +11,8 @@ from cloudjar.kernel.clock import EPOCH
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.records import Record, record, replace
+from cloudjar.kernel.source_filters import failed_items, passes
 from cloudjar.services.lambda_ import destinations
-from cloudjar.services.lambda_.filters import failed_items, passes
 from cloudjar.services.lambda_.functions import find_version
 from cloudjar.services.lambda_.invocation import stamp
 from cloudjar.services.lambda_.names import function_arn

@@ -1,4 +1,4 @@
-"""The JSON paths of InputPath and InputPathsMap: "$.detail.items[0].name"."""
+"""The JSON paths of input paths and templates: "$.detail.items[0].name"."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ def is_path(text: str) -> bool:
 
 
 def at_path(value: Any, path: str) -> Any:
-    """What a path leads to, or MISSING."""
-    for name, number, every, quoted, double in _STEP.findall(path):
+    """What a path leads to, or MISSING; from a star on, the list of what it leads to from each member of a list."""
+    return _at(value, _STEP.findall(path))
+
+
+def _at(value: Any, steps: list[tuple[str, ...]]) -> Any:
+    for at, (name, number, every, quoted, double) in enumerate(steps):
         if number:
             value = value[int(number)] if isinstance(value, list) and int(number) < len(value) else MISSING
         elif every:
-            value = value if isinstance(value, list) else MISSING
+            if not isinstance(value, list):
+                return MISSING
+            return [found for each in value if (found := _at(each, steps[at + 1 :])) is not MISSING]
         else:
             value = value.get(name or quoted or double, MISSING) if isinstance(value, dict) else MISSING
         if value is MISSING:

@@ -1,4 +1,4 @@
-"""Filter criteria of event source mappings: which records a function is called for."""
+"""Filter criteria of event source mappings and pipes: which records go on; and which of them came back as failed."""
 
 from __future__ import annotations
 
