@@ -57,7 +57,7 @@ async def _receive(poller: Poller, pipe: Pipe, acting: Context) -> list[dict[str
     """A batch; empty if there is nothing, or nothing yet."""
     url, size = queue_url(pipe.source), pipe.reading["BatchSize"]
     if pipe.reading.get("MaximumBatchingWindowInSeconds"):
-        request = {"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]}
+        request: dict[str, Any] = {"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]}
         attributes = (await acting.call_async("sqs", "GetQueueAttributes", request))["Attributes"]
         if not poller.is_due(pipe, int(attributes["ApproximateNumberOfMessages"])):
             return []
