@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from cloudjar.compute.spec import Spec
+
+if TYPE_CHECKING:
+    from cloudjar.compute.networks import Network
 
 
 class ComputeError(Exception):
@@ -140,6 +143,10 @@ class Driver(Protocol):
 
     def usage(self, id: str) -> Usage:
         """What it has used so far. Raises NotRunning."""
+        ...
+
+    async def network(self) -> Network | None:
+        """A network for one spec to come, by its id; the caller closes it. None where there are none but the host's."""
         ...
 
     def is_peer(self, id: str, peer_port: int, own_port: int) -> bool:

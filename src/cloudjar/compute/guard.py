@@ -9,7 +9,7 @@ Messages are marshal tuples with a length before them; file descriptors travel b
   to the guard:   ("start", number, program, descriptor count)   ("seat", key, cgroup files)   ("unseat", key)
                   ("signal", pid, signal)
   from the guard: ("started", number, pid)   ("exit", pid, wait status, cpu seconds, peak bytes of one process)
-`program` is a dict: argv, env, cwd, rlimits, join, keep, seat.
+`program` is a dict: argv, env, cwd, rlimits, join, keep, namespaces, seat.
 """
 
 from __future__ import annotations
@@ -94,6 +94,15 @@ def prctl(option: int, value: int) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def enter(namespace: int) -> None:
+    """setns(2), whatever kind of namespace it is. Raises OSError."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, 0):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def descendants(root: int) -> list[int]:
@@ -193,7 +202,10 @@ def become(program: dict[str, Any], descriptors: list[int]) -> None:
     try:
         # Out of the way first: a descriptor may lie where another one has to go.
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in descriptors]
-        for number, fd in enumerate(high):
+        count = len(high) - program["namespaces"]
+        for fd in high[count:]:
+            enter(fd)
+        for number, fd in enumerate(high[:count]):
             os.dup2(fd, number, inheritable=True)
         for which, limit in program["rlimits"]:
             _, hard = resource.getrlimit(which)

@@ -16,7 +16,7 @@ from cloudjar.compute.guard import KILL_TREE
 from cloudjar.compute.owner import is_orphan, owner_name
 from cloudjar.compute.runs import Run, Runs
 from cloudjar.compute.spawn import Program, Spawner
-from cloudjar.compute.spec import HOST, Spec, check
+from cloudjar.compute.spec import HOST, BadSpec, Spec, check
 
 _KEEPER_PROCESSES = 1
 
@@ -54,8 +54,10 @@ class Process(Runs):
         check(spec)
         if spec.rootfs != HOST:
             raise Unsupported("the process driver has no root file system but the host's")
-        if spec.network != "host":
+        if spec.network == "none":
             raise Unsupported("the process driver has no network but the host's")
+        if spec.network != "host":
+            raise BadSpec(f"no such network: {spec.network!r}")
         for mount in spec.mounts:
             if not os.path.exists(mount.source):
                 raise StartFailed(f"no such file or directory: {mount.source}")

@@ -47,7 +47,9 @@ def read_host(root: Path = Path("/")) -> HostView:
         elif path.is_dir():
             directories.append(top)
     for name in _ETC_DIRECTORIES:
-        if (root / "etc" / name).exists():
+        path = root / "etc" / name
+        # Where Red Hat's certificates are not, something else's /etc/pki would only stand in the way of those that a network brings.
+        if (path / "tls/certs" if name == "pki" else path).exists():
             directories.append(f"/etc/{name}")
     for name in _ETC_FILES:
         try:

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudjar.compute.cgroups import Cgroups, Group
 from cloudjar.compute.driver import (
@@ -27,6 +27,9 @@ from cloudjar.compute.output import LineSplitter, Log, Reader
 from cloudjar.compute.peers import holds, inode_of_peer
 from cloudjar.compute.spawn import Ended, Program, Spawner
 from cloudjar.compute.spec import Spec
+
+if TYPE_CHECKING:
+    from cloudjar.compute.networks import Network
 
 
 class Run:
@@ -150,6 +153,10 @@ class Runs:
         group = self._find(id).group
         return Usage(group.memory(), group.peak_memory()) if group else Usage(None, None)
 
+    async def network(self) -> Network | None:
+        """None but the host's; see Driver.network."""
+        return None
+
     def is_peer(self, id: str, peer_port: int, own_port: int) -> bool:
         """By the socket's number, among the descriptors of the control group's processes; see Driver.is_peer."""
         run = self._runs.get(id)
@@ -266,8 +273,8 @@ class Runs:
             shutil.rmtree(run.directory, ignore_errors=True)
             run.directory = None
 
-    async def _complete(self, run: Run, program: Program, limit: int) -> Completed:
-        """Run a further program beside `run` to its end, keeping its output."""
+    async def _complete(self, run: Run, program: Program, limit: int, extra: Sequence[int] = ()) -> Completed:
+        """Run a further program beside `run` to its end, keeping its output; `extra` are its descriptors from 3 on."""
         kept: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
 
         def keeper(stream: str) -> Reader:
@@ -277,7 +284,7 @@ class Runs:
         readers = [keeper("stdout"), keeper("stderr")]
         pid = 0
         try:
-            descriptors = [self._null, *(reader.writer for reader in readers)]
+            descriptors = [self._null, *(reader.writer for reader in readers), *extra]
             pid = await self.spawner.start(program, descriptors, lambda ended: None if over.done() else over.set_result(ended))
             for reader in readers:
                 reader.close_writer()

@@ -14,11 +14,12 @@ from typing import Any
 
 from cloudjar.compute.cgroups import Cgroups
 from cloudjar.compute.driver import Completed, Probe, StartFailed, Unsupported
+from cloudjar.compute.networks import Network, Networks
 from cloudjar.compute.output import LineSplitter, Reader
 from cloudjar.compute.rootfs import HostView, env_prefix, file_limit, launch, read_host, setpriv, unsafe
 from cloudjar.compute.runs import Run, Runs, first_of, memory_file
 from cloudjar.compute.spawn import Ended, Program, Spawner
-from cloudjar.compute.spec import HOST, Spec, check
+from cloudjar.compute.spec import HOST, BadSpec, Spec, check
 
 _BWRAP_PROCESSES = 2
 """bwrap itself and its init: they count among a group's processes."""
@@ -35,6 +36,7 @@ class Sandbox(Runs):
         self._nsenter = shutil.which("nsenter", path="/usr/bin:/bin:/usr/local/bin")
         self._as_root = os.geteuid() == 0
         self._host: HostView | None = None
+        self._networks = Networks(self.spawner)
 
     def probe(self) -> Probe:
         """Whether bubblewrap is there and the kernel lets us use it."""
@@ -58,10 +60,24 @@ class Sandbox(Runs):
         super().prepare()
         if self._host is None:
             self._host = read_host()
+        self._networks.prepare()
+
+    async def network(self) -> Network | None:
+        """A network of its own for one spec; see Driver.network. Raises Unsupported."""
+        return await self._networks.take()
+
+    def _dress(self, spec: Spec) -> tuple[Spec, list[int]]:
+        """The spec with what its network brings, and descriptors of what its programs have to enter. Raises BadSpec."""
+        if spec.network in ("host", "none"):
+            return spec, []
+        try:
+            return self._networks.find(spec.network).dress(spec), self._networks.descriptors(spec.network)
+        except KeyError:
+            raise BadSpec(f"no such network: {spec.network!r}") from None
 
     async def _launch(self, run: Run) -> None:
-        spec = run.spec
-        check(spec)
+        check(run.spec)
+        spec, namespaces = self._dress(run.spec)
         if self._bwrap is None:
             raise Unsupported(self.probe().why)
         for source in ([spec.rootfs] if spec.rootfs != HOST else []) + [mount.source for mount in spec.mounts]:
@@ -85,10 +101,11 @@ class Sandbox(Runs):
             env={},
             rlimits=self._rlimits(spec),
             join=run.group.procs_files if run.group else (),
+            namespaces=len(namespaces),
             seat=run.seat,
         )
         try:
-            await self._spawn(run, program, [files[0], status.writer, *files[1:]], _BWRAP_PROCESSES)
+            await self._spawn(run, program, [files[0], status.writer, *files[1:], *namespaces], _BWRAP_PROCESSES)
         finally:
             status.close_writer()
             for fd in files:
@@ -168,6 +185,11 @@ class Sandbox(Runs):
 
         loop.add_reader(run.init_fd, gone)
 
+    async def close(self) -> None:
+        """Kill all, and let the networks go."""
+        self._networks.close()
+        await super().close()
+
     def real_path(self, id: str, target: str) -> str:
         """The name on the host of a path inside one of its mounts."""
         for mount in reversed(self._find(id).spec.mounts):
@@ -186,6 +208,8 @@ class Sandbox(Runs):
         command = [self._nsenter, f"--target={run.init_pid}", "--mount", "--uts", "--ipc", "--pid", "--root"]
         if spec.network == "none":
             command.append("--net")
+        # An ordinary user must be in it before nsenter: it belongs to an outer user namespace, which cannot be entered afterwards.
+        _, namespaces = self._dress(spec)
         if self._as_root and spec.rootfs == HOST and spec.user[0] != 0:
             command += ["--", *setpriv(spec.user)]
         else:
@@ -198,9 +222,10 @@ class Sandbox(Runs):
             env=safe,
             rlimits=self._rlimits(spec),
             join=run.group.procs_files if run.group else (),
+            namespaces=len(namespaces),
             keep=True,
         )
-        return await self._complete(run, program, limit)
+        return await self._complete(run, program, limit, namespaces)
 
 
 def _on_status(run: Run, lines: list[bytes], ready: asyncio.Future[None]) -> None:

@@ -27,6 +27,8 @@ class Program(Struct, frozen=True):
     """`cgroup.procs` files to enter first."""
     keep: bool = False
     """Under a keeper, which ends every descendant when the program ends. A launcher that does so itself needs none."""
+    namespaces: int = 0
+    """How many of the descriptors, the last ones, are namespaces to enter first, in their order."""
     seat: int = 0
     """A seat taken with `Spawner.seat`; 0 for none."""
 
@@ -88,6 +90,7 @@ class Spawner:
             "rlimits": [tuple(r) for r in program.rlimits],
             "join": list(program.join),
             "keep": program.keep,
+            "namespaces": program.namespaces,
             "seat": program.seat,
         }
         # Duplicates, so that the caller may close its own before a full socket has taken them.

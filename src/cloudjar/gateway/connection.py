@@ -31,13 +31,14 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answering", "_body", "_busy", "_can_write", "_closing", "_continued", "_eof", "_framing", "_head", "_lingered", "_lingering",
-        "_paused", "_peer", "_pending", "_scheme", "_server", "_since", "_transport",
+        "_paused", "_peer", "_pending", "_port", "_scheme", "_server", "_since", "_transport",
     )  # fmt: skip
 
     def __init__(self, server: Server, scheme: str) -> None:
         self._server = server
         self._scheme = scheme
         self._peer = ""
+        self._port = 0
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._pending = b""  # Bytes that no request has taken yet.
         self._head: Head | None = None  # The request in work, or the one whose small body is still coming.
@@ -61,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._server.limits.write_bytes)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
+        own = transport.get_extra_info("sockname")
+        self._port = own[1] if own else self._server.port
         self._since = self._server.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -257,7 +260,7 @@ class Connection(asyncio.Protocol):
         """Step the app once; answer at once if that was all, else go on in a task."""
         self._busy = True
         server = self._server
-        call = server.app(Request(head.method, head.path, head.query, head.headers, body, self._scheme, self._peer, server.port))
+        call = server.app(Request(head.method, head.path, head.query, head.headers, body, self._scheme, self._peer, self._port))
         try:
             result = step.start(call)
         except asyncio.CancelledError:

@@ -32,6 +32,7 @@ class Endpoints:
         self._log = log
         self._clock = clock
         self._servers: dict[str, Server] = {}
+        self._inside: dict[str, Server] = {}
         self._opening = asyncio.Lock()
 
     async def open(self, name: str, port: int | None = None) -> int:
@@ -55,6 +56,13 @@ class Endpoints:
             self._worlds.remember_port(name, server.port)
         return server.port
 
+    def inside(self, name: str, answer: AnswerTo) -> Server:
+        """A world's server for its sandboxes, on their own networks only, with the answers that are given there."""
+        server = self._inside.get(name)
+        if server is None:
+            server = self._inside[name] = Server(partial(answer, name), host=(), tls=self._tls, log=self._log, clock=self._clock)
+        return server
+
     async def reopen(self) -> None:
         """Opens the endpoints that worlds had when the jar last ran, and the worlds with them: their timers go on."""
         for name in self._worlds.names():
@@ -67,13 +75,14 @@ class Endpoints:
 
     async def close(self, name: str, grace_seconds: float) -> None:
         """Takes a world's endpoint away, when the requests in work are done."""
-        server = self._servers.pop(name, None)
-        if server is not None:
-            await server.stop(grace_seconds)
+        for servers in (self._servers, self._inside):
+            server = servers.pop(name, None)
+            if server is not None:
+                await server.stop(grace_seconds)
 
     async def close_all(self, grace_seconds: float) -> None:
         """The same for all of them."""
-        await asyncio.gather(*(self.close(name, grace_seconds) for name in list(self._servers)))
+        await asyncio.gather(*(self.close(name, grace_seconds) for name in {*self._servers, *self._inside}))
 
     def port(self, name: str) -> int | None:
         """The port of a world's endpoint, or None if it has none now."""

@@ -45,6 +45,7 @@ from cloudjar.wire.validate import validate
 
 if TYPE_CHECKING:
     from cloudjar.compute.driver import Driver
+    from cloudjar.compute.networks import Network
     from cloudjar.gateway.init_scripts import InitScripts
 
 T = TypeVar("T")
@@ -248,6 +249,11 @@ class Jar:
 
     async def endpoint(self, world: World) -> str:
         return f"http://127.0.0.1:{await self.serve(world.name)}"
+
+    async def network(self, world: World) -> Network | None:
+        from cloudjar.gateway import inside
+
+        return await inside.network(self, world)
 
     def driver(self) -> Driver:
         if self._driver is None:

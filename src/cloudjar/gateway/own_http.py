@@ -108,7 +108,9 @@ def is_local_name(host: str) -> bool:
         return True
     except ValueError:
         # Names of one label are this machine's, or a container network's.
-        return "." not in name or name.endswith((".localhost", ".localhost.localstack.cloud", ".internal", ".local", ".amazonaws.com"))
+        return "." not in name or f".{name}".endswith(
+            (".localhost", ".localhost.localstack.cloud", ".internal", ".local", ".amazonaws.com")
+        )
 
 
 async def read_body(request: Request) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloudjar.gateway import function_urls, own
+from cloudjar.gateway import checkip, function_urls, own
 from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Call, Context
 from cloudjar.kernel.errors import AwsError, not_implemented
@@ -29,6 +29,8 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         return await function_urls.handle(jar, world, request)
     if own.claims(request):
         return await own.handle(jar, world, request)
+    if checkip.claims(request):
+        return checkip.answer(request)
     started = monotonic_seconds()
     request_id = jar.next_request_id()
     world.active_requests += 1

@@ -64,6 +64,7 @@ class Server:
         self._tls = tls
         self._clock = clock
         self._listeners: list[socket.socket] = []
+        self._attached: set[socket.socket] = set()
         self._silent: dict[socket.socket, int] = {}  # Accepted, but nothing said yet, since that tick.
         self._opening: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
@@ -86,6 +87,21 @@ class Server:
         for listener in self._listeners:
             loop.add_reader(listener, self._accept, loop, listener)
         return self.port
+
+    def attach(self, listeners: Sequence[socket.socket]) -> Callable[[], None]:
+        """Also take connections from sockets that listen already, in whatever network, and stay the caller's. Returns what ends it."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            self._attached.add(listener)
+            loop.add_reader(listener, self._accept, loop, listener)
+
+        def detach() -> None:
+            for listener in listeners:
+                if listener in self._attached:
+                    self._attached.discard(listener)
+                    loop.remove_reader(listener)
+
+        return detach
 
     def _listen(self, family: int, ip: str) -> None:
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -134,6 +150,9 @@ class Server:
             loop.remove_reader(listener)
             listener.close()
         self._listeners.clear()
+        for listener in self._attached:
+            loop.remove_reader(listener)
+        self._attached.clear()
 
     def _accept(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
         for _ in range(_ACCEPTS_PER_TURN):
@@ -150,7 +169,7 @@ class Server:
             self._greet(loop, client)
 
     def _accept_again(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
-        if listener in self._listeners:
+        if listener in self._listeners or listener in self._attached:
             loop.add_reader(listener, self._accept, loop, listener)
 
     def _greet(self, loop: asyncio.AbstractEventLoop, client: socket.socket) -> None:

@@ -38,6 +38,7 @@ class Authority:
         self._ca: tuple[EllipticCurvePrivateKey, x509.Certificate] | None = None
         self._leaf_key: EllipticCurvePrivateKey | None = None
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._trust: Path | None = None
 
     def certificate(self) -> Path:
         """The CA's certificate alone, for what *adds* to the public roots: NODE_EXTRA_CA_CERTS, a system's trust store."""
@@ -52,12 +53,21 @@ class Authority:
         """
         own = self.certificate().read_bytes()
         path = self._directory / "bundle.pem"
-        spec = find_spec("botocore")
-        roots = Path(spec.origin).with_name("cacert.pem") if spec is not None and spec.origin else None
-        content = own + (roots.read_bytes() if roots is not None and roots.exists() else b"")
+        content = own + _public_roots()
         if not path.exists() or path.read_bytes() != content:
             _write(path, content)
         return path
+
+    def trust(self) -> Path:
+        """A directory for sandboxes to show as their system's certificates: the public roots and this CA."""
+        if self._trust is None or not self._trust.exists():
+            from cloudjar.gateway import trust
+
+            _, certificate = self._load()
+            names = tuple((_der_of(attribute.oid), str(attribute.value)) for attribute in certificate.subject)
+            own = (self._directory / "ca.pem").read_bytes()
+            self._trust = trust.directory(self._directory, own, names, _public_roots(), self._clock())
+        return self._trust
 
     def context(self, address: str) -> ssl.SSLContext:
         """For a client that connects to the IP `address`: that address and the local names, or the name that it asks for by SNI."""
@@ -174,6 +184,22 @@ class Authority:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _public_roots() -> bytes:
+    """The roots that botocore brings along."""
+    spec = find_spec("botocore")
+    roots = Path(spec.origin).with_name("cacert.pem") if spec is not None and spec.origin else None
+    return roots.read_bytes() if roots is not None and roots.exists() else b""
+
+
+def _der_of(oid: x509.ObjectIdentifier) -> bytes:
+    """An attribute of a name, 2.5.4.N, in DER (X.690, 8.19)."""
+    first, second, *rest = map(int, oid.dotted_string.split("."))
+    if any(number > 127 for number in rest):
+        raise ValueError(f"not an attribute of our names: {oid.dotted_string}")
+    content = bytes([first * 40 + second, *rest])
+    return bytes([6, len(content)]) + content
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -79,6 +79,13 @@ class Host(Protocol):
         """The compute driver of this machine; a `compute.driver.Driver`. Raises Unsupported where there is none."""
         ...
 
+    async def network(self, world: World) -> Any:
+        """A `compute.networks.Network` for one sandbox, where the jar answers for a world under AWS's names; the caller closes it.
+
+        None where the driver has none but the host's.
+        """
+        ...
+
     def plane(self, name: str) -> Any:
         """The module of a data plane, by its folder: what services cannot import, because it lies above them."""
         ...

@@ -114,26 +114,3 @@ def test_processes_that_a_call_leaves_behind_end_with_the_sandbox(functions: Fun
         except OSError:
             continue
     assert b"sleep\x0098765\x00" not in left
-
-
-def test_a_function_gets_nothing_from_anothers_runtime_api(functions: Functions, world: LocalWorld) -> None:
-    if not world.local.do(lambda: "memory" in world._world().host.driver().probe().enforces):
-        pytest.skip("without control groups, connections cannot be told apart")
-    functions.python("other", "import os\ndef handler(e, c):\n    return os.environ['AWS_LAMBDA_RUNTIME_API']\n")
-    address = functions.invoke("other").value
-    body = f"""
-import http.client
-def ask(address):
-    connection = http.client.HTTPConnection(address, timeout=5)
-    connection.request("POST", "/2018-06-01/runtime/invocation/none/response", "stolen")
-    return connection.getresponse().status
-own = ask(os.environ["AWS_LAMBDA_RUNTIME_API"])
-try:
-    return [own, ask({address!r})]
-except OSError as error:
-    return [own, type(error).__name__]
-"""
-    own, others = run(functions, body)  # type: ignore[misc]
-    assert own == 400
-    assert others in ("RemoteDisconnected", "ConnectionResetError", "BrokenPipeError")
-    assert functions.invoke("other").value == address

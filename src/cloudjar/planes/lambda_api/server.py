@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 from http import HTTPStatus
 from typing import cast
 
@@ -26,9 +27,13 @@ class RuntimeApiSocket:
         self.connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
 
-    async def listen(self) -> None:
-        """Opens the socket on a free port of the loopback interface."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: Connection(self), "127.0.0.1", 0)
+    async def listen(self, inside: socket.socket | None) -> None:
+        """Takes a socket that listens, or opens one on a free port of the loopback interface."""
+        loop = asyncio.get_running_loop()
+        if inside is not None:
+            self._server = await loop.create_server(lambda: Connection(self), sock=inside)
+        else:
+            self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def close(self) -> None:
@@ -39,11 +44,11 @@ class RuntimeApiSocket:
             connection.abort()
 
 
-async def listen(side: RuntimeSide) -> RuntimeApiSocket:
-    """A socket of its own for one sandbox."""
-    socket = RuntimeApiSocket(side)
-    await socket.listen()
-    return socket
+async def listen(side: RuntimeSide, inside: socket.socket | None = None) -> RuntimeApiSocket:
+    """A socket of its own for one sandbox: `inside`, which listens in the sandbox's network, or one of the machine's."""
+    made = RuntimeApiSocket(side)
+    await made.listen(inside)
+    return made
 
 
 class Connection(asyncio.Protocol):

@@ -18,6 +18,8 @@ JAVA_CLASSES = f"{RUNTIME}/java"
 """Where the compiled Java runtime is."""
 PIPE = f"{RUNTIME}/release"
 """Where a standby reads that it is to begin."""
+RUNTIME_API = ("127.0.0.1", 9001)
+"""Where AWS has it, and where it is in a network of the sandbox's own."""
 BOOTSTRAPS = Path(__file__).parent / "bootstraps"
 
 _PASSWD = b"root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
@@ -52,15 +54,14 @@ class Session(Struct, frozen=True):
     token: str
 
 
-def variables(version: Version, *, region: str, stream: str, runtime_api: str, endpoint: str, session: Session) -> dict[str, str]:
-    """The whole environment of a function's runtime."""
+def variables(version: Version, *, region: str, stream: str, runtime_api: str, around: dict[str, str], session: Session) -> dict[str, str]:
+    """The whole environment of a function's runtime. `around` is what its network wants; the function's own variables go before it."""
     env = {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PATH": f"{interpreters.LANG}/bin:/usr/local/bin:/usr/bin/:/bin:{OPT}/bin",
         "LD_LIBRARY_PATH": f"{interpreters.LANG}/lib:/lib64:/usr/lib64:{RUNTIME}:{RUNTIME}/lib:{TASK}:{TASK}/lib:{OPT}/lib",
-        # The jar: SDKs take it from here. A function that sets its own keeps it.
-        "AWS_ENDPOINT_URL": endpoint,
+        **around,
     }
     env |= version.environment or {}
     env |= {
@@ -108,6 +109,7 @@ def spec(
     temporary: str,
     classes: str = "",
     pipe: str = "",
+    network: str = "host",
 ) -> Spec:
     """The sandbox of one execution environment. `classes` is the directory of the compiled Java runtime, `pipe` what a standby waits at."""
     runtime = RUNTIMES[version.runtime]
@@ -134,6 +136,7 @@ def spec(
         files={"/etc/os-release": _RELEASE[runtime.system], "/etc/passwd": _PASSWD, "/etc/group": _GROUP},
         cwd=TASK,
         hostname="169.254.10.1",
+        network=network,
         limits=Limits(
             memory_bytes=version.memory_mb << 20,
             processes=_PROCESSES,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cloudjar.compute.driver import Driver, ExitStatus, Line, NotRunning
+from cloudjar.compute.networks import Network
 from cloudjar.compute.spec import Spec
 from cloudjar.kernel.clock import monotonic_seconds, wall_seconds
 from cloudjar.services.lambda_.environment import Session
@@ -53,6 +54,8 @@ class ExecutionEnvironment:
         """When its credentials do, in world time."""
         self.temporary = ""
         self.socket: Socket | None = None
+        self.network: Network | None = None
+        """Its own; None where it shares the machine's."""
         self.alive = False
         self.provisioned = False
         """Kept ready, however long nobody calls."""
@@ -157,6 +160,8 @@ class ExecutionEnvironment:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
+        if self.network is not None:
+            self.network.close()
 
     def report(self, milliseconds: float) -> Report:
         """The figures of the invocation that has just ended; the initialisation counts once."""
@@ -200,7 +205,8 @@ class ExecutionEnvironment:
     # What the runtime asks
 
     def admits(self, peer_port: int, own_port: int) -> bool:
-        return self._driver.is_peer(self.id, peer_port, own_port)
+        # In a network of its own nobody else can have connected.
+        return self.network is not None or self._driver.is_peer(self.id, peer_port, own_port)
 
     def next(self, deliver: Deliver) -> None:
         if self._was_handed:

@@ -278,21 +278,35 @@ class Pool:
         argv = entrypoint(version, task, opt)
         classes = await deployments.java_classes(interpreters.find(RUNTIMES[version.runtime]))
         env.temporary = deployments.temporary()
-        env.socket = await plane(world.host).listen(env)
+        env.network = await world.host.network(world)
+        inside = await env.network.listen(*environment.RUNTIME_API) if env.network else None
+        env.socket = await plane(world.host).listen(env, inside)
         variables = await self._variables(env, ctx.region)
         pipe = env.pipe.path if env.pipe else ""
         if pipe:
             argv = (*argv, environment.PIPE)
-        spec = environment.spec(env.id, version, argv, variables, task=task, opt=opt, temporary=env.temporary, classes=classes, pipe=pipe)
+        spec = environment.spec(
+            env.id,
+            version,
+            argv,
+            variables,
+            task=task,
+            opt=opt,
+            temporary=env.temporary,
+            classes=classes,
+            pipe=pipe,
+            network=env.network.id if env.network else "host",
+        )
         async with self._starts:
             await env.start(spec)
 
     async def _variables(self, env: ExecutionEnvironment, region: str) -> dict[str, str]:
         assert env.socket is not None
         world = self._world
-        endpoint = await world.host.endpoint(world)
+        # The jar: SDKs take it from here. A function that sets its own keeps it.
+        around = env.network.env if env.network else {"AWS_ENDPOINT_URL": await world.host.endpoint(world)}
         found = environment.variables(
-            env.version, region=region, stream=env.stream, runtime_api=env.socket.address, endpoint=endpoint, session=env.session
+            env.version, region=region, stream=env.stream, runtime_api=env.socket.address, around=around, session=env.session
         )
         if env.provisioned:
             found["AWS_LAMBDA_INITIALIZATION_TYPE"] = "provisioned-concurrency"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -85,8 +86,8 @@ class Socket(Protocol):
 class Plane(Protocol):
     """The plane that puts the Runtime API on a socket."""
 
-    async def listen(self, side: RuntimeSide) -> Socket:
-        """A socket of its own for one sandbox."""
+    async def listen(self, side: RuntimeSide, inside: socket.socket | None) -> Socket:
+        """A socket of its own for one sandbox: one that listens already in its network, or a new one on the machine's loopback."""
         ...
 
 
