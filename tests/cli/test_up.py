@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -402,3 +403,14 @@ def test_one_broken_world_does_not_keep_the_others_away(cj):
     cj.up()
     assert cj("world", "drop", "broken").code == 0
     assert [row["name"] for row in cj("world", "list", "--json").json["worlds"]] == ["default", "whole"]
+
+
+def test_down_ends_a_long_poll_with_an_empty_answer(cj, client, until):
+    endpoint = cj.up()["endpoint"]
+    sqs = client("sqs", endpoint)
+    url = sqs.create_queue(QueueName="idle")["QueueUrl"]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client("sqs", endpoint).receive_message, QueueUrl=url, WaitTimeSeconds=20)
+        until(lambda: json.load(urllib.request.urlopen(f"{endpoint}/_cloudjar/clock"))["waiting"] == 1)
+        assert cj("down").code == 0
+        assert "Messages" not in waiting.result(10)

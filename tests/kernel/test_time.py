@@ -142,6 +142,22 @@ def test_autojump_goes_to_the_next_timer_when_nothing_runs_and_a_hold_stops_it(t
     in_world(tmp_path, scenario)
 
 
+def test_autojump_does_not_go_to_mere_housekeeping(tmp_path):
+    async def scenario(world):
+        world.set_clock(world.clock.moved(autojump=True))
+        ctx = world.async_context()
+        with ctx.transaction():
+            ctx.after(ring, "swept", seconds=60, housekeeping=True)
+            ctx.after(ring, "wanted", seconds=30)
+            ctx.after(ring, "swept later", seconds=3600, housekeeping=True)
+        while "ring wanted" not in seen(world):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.02)
+        assert seen(world) == ["ring wanted"]
+
+    in_world(tmp_path, scenario)
+
+
 def test_a_failing_timer_is_retried_and_at_last_parked(tmp_path):
     host = Host()
     host.failing["ring"] = 1

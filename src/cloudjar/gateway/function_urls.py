@@ -45,6 +45,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         return _told(502, "Internal Server Error", "InternalServerErrorException")
     finally:
         world.active_requests -= 1
+        world.may_be_idle()
 
 
 def _told(status: int, message: str, kind: str) -> Response:

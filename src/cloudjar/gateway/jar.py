@@ -129,6 +129,8 @@ class Jar:
     async def drop(self, world_name: str) -> None:
         """Ends a world and its endpoint; requests in work get a second to finish."""
         self.worlds.require(world_name)
+        if world_name in self.worlds.open_worlds:
+            self.worlds.open_worlds[world_name].waits.end()
         await self.endpoints.close(world_name, 1.0)
         await self.worlds.drop(world_name)
 
@@ -139,7 +141,9 @@ class Jar:
         return await handle(self, self.worlds.open(world_name), request)
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
-        """Finishes requests in flight, then closes everything."""
+        """Finishes requests in flight, but lets none wait on for news, then closes everything."""
+        for world in self.worlds.open_worlds.values():
+            world.waits.end()
         await self.endpoints.close_all(grace_seconds)
         async with self.worlds.flushing:  # A flush that is cancelled would go on in its thread, on a store that is closed.
             for task in self._background:

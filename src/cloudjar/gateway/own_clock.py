@@ -32,6 +32,7 @@ def show(ask: Ask) -> Response:
             "frozen": state.rate == 0,
             "autojump": state.autojump,
             "holds": sorted(world.clock.holds),
+            "waiting": world.waits.requests,
             "next_timer": due,
         }
     )

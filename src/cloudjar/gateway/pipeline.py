@@ -126,6 +126,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             failure = AwsError("InternalFailure", f"cloudjar failed: {error!r}. The log has the traceback: `cloudjar logs`.", status=500)
     finally:
         world.active_requests -= 1
+        world.may_be_idle()
     if failure is not None:
         response = jar.codec.serialise_error(
             operation,

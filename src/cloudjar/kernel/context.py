@@ -175,12 +175,15 @@ class Context:
             unit.now = self.world.clock.now()
         return unit.now
 
-    def after(self, handler: Callable[..., Any], *args: Any, seconds: float = 0, at: datetime | None = None) -> str:
+    def after(
+        self, handler: Callable[..., Any], *args: Any, seconds: float = 0, at: datetime | None = None, housekeeping: bool = False
+    ) -> str:
         """Calls a `@timer` handler, `handler(ctx, *args)`, later by the world's clock; gives the timer's id.
 
         Args are plain values (text, numbers, lists, dicts). The handler runs in this account and Region, as the service.
+        Autojump does not go to `housekeeping`, which nobody waits for.
         """
-        return timers.add(self, handler, args, at or self.now + timedelta(seconds=seconds))
+        return timers.add(self, handler, args, at or self.now + timedelta(seconds=seconds), housekeeping=housekeeping)
 
     def cancel(self, timer_id: str) -> None:
         """Forgets a timer; no error if it has fired."""

@@ -28,6 +28,8 @@ class Timer(Record):
     account: str
     region: str
     attempts: int = 0
+    housekeeping: bool = False
+    """Nobody waits for it: autojump does not go there."""
 
 
 @record("kernel.parked_timer", key="id", scope="world")
@@ -39,12 +41,12 @@ class ParkedTimer(Record):
     error: str
 
 
-def add(ctx: Context, handler: Callable[..., Any], args: tuple[Any, ...], due: datetime) -> str:
+def add(ctx: Context, handler: Callable[..., Any], args: tuple[Any, ...], due: datetime, *, housekeeping: bool = False) -> str:
     """Stores a timer; see `Context.after`."""
     if not isinstance(getattr(handler, marks.MARK, None), marks.TimerMark):
         raise TypeError(f"{handler!r} is not marked @timer")
     timer_id = f"{ctx.world.step(ctx._open(), 'timer'):012d}"
-    ctx.put(Timer(due, timer_id, marks.name_of(handler), list(args), ctx.account, ctx.region))
+    ctx.put(Timer(due, timer_id, marks.name_of(handler), list(args), ctx.account, ctx.region, housekeeping=housekeeping))
     ctx.on_commit(ctx.world.wake)
     return timer_id
 
@@ -60,6 +62,12 @@ def next_due(world: World) -> datetime | None:
     with world.reading() as ctx:
         first = ctx.where(Timer).first()
         return first.due if first else None
+
+
+def next_worth_a_jump(world: World) -> datetime | None:
+    """When the earliest timer is due that is no mere housekeeping."""
+    with world.reading() as ctx:
+        return next((timer.due for timer in ctx.where(Timer) if not timer.housekeeping), None)
 
 
 def fire_next(world: World) -> bool:

@@ -21,6 +21,7 @@ from cloudjar.kernel.ids import Ids, secret_bytes
 from cloudjar.kernel.meter import Meter
 from cloudjar.kernel.principal import service
 from cloudjar.kernel.store import Store, Transaction
+from cloudjar.kernel.waits import Waits
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class World:
         self.store = Store(directory, flush_each_commit=flush_each_commit)
         self.active_requests = 0
         self.meter = Meter(self)
+        self.waits = Waits(self.may_be_idle)
         self.versions: defaultdict[str, int] = defaultdict(int)
         """How often tables of each family ("iam" of "iam.user") were written to since the world was opened: what caches go by.
 
@@ -157,8 +159,10 @@ class World:
         if due is None:
             return
         if self.clock.state.autojump and self.idle and not self.clock.holds:
-            self.set_clock(self.clock.moved(world=keys.microseconds(due) / 1_000_000))
-            return
+            jump = timers.next_worth_a_jump(self)
+            if jump is not None:
+                self.set_clock(self.clock.moved(world=keys.microseconds(jump) / 1_000_000))
+                return
         delay = self.clock.wall_delay(due)
         if delay is not None:
             # A day at most: the event loop's clock and the machine's may drift apart.
@@ -171,8 +175,13 @@ class World:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs: no request, no effect."""
-        return not self._tasks and self.active_requests == 0
+        """Nothing runs: no effect, and no request but those that wait for news."""
+        return not self._tasks and self.active_requests <= self.waits.requests
+
+    def may_be_idle(self) -> None:
+        """A request has ended, or waits: perhaps time may jump now."""
+        if self.clock.state.autojump:
+            self.wake()
 
     # Time
 
@@ -182,6 +191,7 @@ class World:
         with self.store.transaction() as txn:
             txn.put(_meta("clock"), msgspec.msgpack.encode(state))
         self.clock.use(state)
+        self.waits.look_again()
         self.wake()
 
     async def advance_to(self, target: datetime) -> None:
@@ -218,6 +228,7 @@ class World:
     async def close(self) -> None:
         """Stops background work and closes the store. Undone effects run again at the next opening."""
         self._closed = True
+        self.waits.end()
         if self._alarm is not None:
             self._alarm.cancel()
         for task in list(self._tasks.values()):

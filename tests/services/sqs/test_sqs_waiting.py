@@ -35,8 +35,8 @@ def crew():
 
 
 def when_waiting(world, count):
-    """Returns once so many requests are open."""
-    while world.local.do(lambda: world._world().active_requests) < count:
+    """Returns once so many requests wait."""
+    while world.local.do(lambda: world._world().waits.requests) < count:
         threading.Event().wait(0.002)
 
 
@@ -97,6 +97,43 @@ def test_a_long_poll_ends_by_the_worlds_clock(world, remote, crew, make):
     waiting = crew.submit(poll, remote(), url)
     when_waiting(world, 1)
     world.clock.advance(seconds=21)
+    assert waiting.result(5) == []
+
+
+def test_a_long_poll_ends_by_a_fast_clock(world, remote, crew, make):
+    url = make("orders")
+    waiting = crew.submit(poll, remote(), url)
+    when_waiting(world, 1)
+    world.clock.rate(1000)
+    assert waiting.result(5) == []
+
+
+def test_time_jumps_to_a_delays_end_while_only_polls_wait(world, remote, crew, make, sqs):
+    url = make("orders")
+    sqs.send_message(QueueUrl=url, MessageBody="x", DelaySeconds=900)
+    waiting = crew.submit(poll, remote(), url)
+    when_waiting(world, 1)
+    world.clock.autojump()
+    assert waiting.result(5) == ["x"]
+
+
+def test_time_does_not_jump_to_the_end_of_an_idle_poll(world, remote, crew, make, sqs):
+    url = make("orders")
+    world.clock.freeze()
+    world.clock.autojump()
+    before = world.clock.now()
+    waiting = crew.submit(poll, remote(), url)
+    when_waiting(world, 1)
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert waiting.result(5) == ["x"]
+    assert world.clock.now() == before
+
+
+def test_a_world_that_is_reset_ends_its_polls(world, remote, crew, make):
+    url = make("orders")
+    waiting = crew.submit(poll, remote(), url)
+    when_waiting(world, 1)
+    world.local.run(world.local.jar.worlds.reset(world.name))
     assert waiting.result(5) == []
 
 

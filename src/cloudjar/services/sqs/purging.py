@@ -19,7 +19,7 @@ AT_ONCE = 2000
 def expire_at(ctx: Context, queue: Queue, sent: int) -> None:
     """Sees to it that messages sent at `sent` (milliseconds since 1970) go when their time is over."""
     due = datetime.fromtimestamp(sent / 1000 + queue.retention, UTC) + timedelta(milliseconds=1)
-    ctx.after(expire_messages, queue.name, queue.store, sent, at=max(due, ctx.now))
+    ctx.after(expire_messages, queue.name, queue.store, sent, at=max(due, ctx.now), housekeeping=True)
 
 
 def expire_sooner(ctx: Context, queue: Queue) -> None:

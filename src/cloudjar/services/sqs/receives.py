@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from cloudjar.kernel.clock import monotonic_seconds
+from cloudjar.kernel.clock import EPOCH, monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.keys import microseconds
 from cloudjar.kernel.marks import operation
@@ -17,6 +18,8 @@ from cloudjar.services.sqs.sends import sequence_number
 from cloudjar.services.sqs.visibility import check_timeout
 
 MOST_IN_FLIGHT = 120_000
+MOMENT = 0.001
+"""Seconds: the shortest wait, so that a poll which wakes a little early does not look again and again."""
 GIVEN_UP_AT_ONCE = 500
 """Messages that one receive moves to the dead-letter queue, or finds expired, so that no call takes long."""
 SYSTEM_ATTRIBUTES = frozenset(
@@ -43,14 +46,16 @@ async def receive_message(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         messages, queue, seconds = poll.try_once()
         if messages or seconds <= 0:
             return {"Messages": messages} if messages else {}
-        line = ctx.world.part(waiters.Waiters)
-        await line.wait(queue, seconds)
-        if line.closed:
+        if not await ctx.world.part(waiters.Waiters).wait(ctx, queue, seconds):
             return {}
 
 
 class Poll:
-    """One call of ReceiveMessage, over its tries."""
+    """One call of ReceiveMessage, over its tries.
+
+    It waits by the world's clock and by the machine's, whichever is there first: the world's may stand still, the client's patience does
+    not. Its end is no timer, so that autojump does not run ahead from one idle poll to the next.
+    """
 
     def __init__(self, ctx: Context, req: dict[str, Any]) -> None:
         self.ctx = ctx
@@ -73,6 +78,7 @@ class Poll:
         home, queue = addressed(self.ctx, self.req)
         if self.timer:
             home.cancel(self.timer)
+            self.timer = ""
         with MessageStore(home, queue) as store:
             found = receive(self.ctx, store, self.req)
             if found:
@@ -86,15 +92,16 @@ class Poll:
                 return [], queue.uid, 0
             if self.deadline is None:
                 self.deadline = store.now + seconds * 1000
-            # Whichever clock gets there first: the world's may stand still, the client's patience does not.
             left = seconds - (monotonic_seconds() - self.started)
             if store.now >= self.deadline or left <= 0:
                 count(home, queue, "NumberOfEmptyReceives")
                 return [], queue.uid, 0
             due = store.next_due()
-        until = self.deadline if due is None else min(self.deadline, due)
-        self.timer = home.after(waiters.wake, queue.uid, seconds=max(0.0, until / 1000 - microseconds(home.now) / 1_000_000))
-        return [], queue.uid, left
+        clock = home.world.clock
+        if due is not None and (due <= self.deadline or clock.state.autojump):
+            self.timer = home.after(waiters.wake, queue.uid, seconds=max(0.0, due / 1000 - microseconds(home.now) / 1_000_000))
+        ends = clock.wall_delay(EPOCH + timedelta(milliseconds=self.deadline))
+        return [], queue.uid, left if ends is None else max(MOMENT, min(left, ends))
 
 
 def _check(req: dict[str, Any]) -> None:
