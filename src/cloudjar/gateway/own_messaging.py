@@ -88,6 +88,16 @@ def _outbox_asked(ask: Ask) -> tuple[str, str, str]:
     return kind, ask.query.get("accountId", DEFAULT_ACCOUNT), ask.query.get("region", DEFAULT_REGION)
 
 
+def sns_sms_reply(ask: Ask) -> Response:
+    """Somebody answers a text message; "STOP" opts the number out, as it does on AWS."""
+    from cloudjar.services.sns import sms
+
+    account, region = ask.query.get("accountId", DEFAULT_ACCOUNT), ask.query.get("region", DEFAULT_REGION)
+    phone, text = ask.text("phoneNumber"), ask.text("text")
+    with _looking(ask, account, region) as ctx:
+        return answer({"optedOut": sms.reply(ctx, phone, text)})
+
+
 def sns_subscription_token(ask: Ask) -> Response:
     """The token with which a subscription can be confirmed, whatever became of the message that carries it."""
     from cloudjar.services.sns.subscriptions import Subscription

@@ -64,6 +64,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("DELETE", "/_aws/sns/email-messages"): own_messaging.clear_sns_outbox,
     ("GET", "/_aws/sns/sms-messages"): own_messaging.sns_outbox,
     ("DELETE", "/_aws/sns/sms-messages"): own_messaging.clear_sns_outbox,
+    ("POST", "/_aws/sns/sms-replies"): own_messaging.sns_sms_reply,
     ("GET", "/_aws/sns/platform-endpoint-messages"): own_messaging.sns_outbox,
     ("DELETE", "/_aws/sns/platform-endpoint-messages"): own_messaging.clear_sns_outbox,
 }

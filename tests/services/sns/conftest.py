@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -82,3 +83,27 @@ def subscriber() -> Iterator[Subscriber]:
     yield found
     found.server.shutdown()
     found.server.server_close()
+
+
+@pytest.fixture
+def own_get(world) -> Callable[[str], Any]:
+    """What a path of the world's own answers."""
+
+    def get(path: str) -> Any:
+        with urllib.request.urlopen(world.endpoint + path, timeout=10) as response:
+            return json.load(response)
+
+    return get
+
+
+@pytest.fixture
+def own_post(world) -> Callable[..., Any]:
+    """The same for a POST of members."""
+
+    def post(path: str, **members: Any) -> Any:
+        data, headers = json.dumps(members).encode(), {"content-type": "application/json"}
+        request = urllib.request.Request(world.endpoint + path, data=data, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    return post

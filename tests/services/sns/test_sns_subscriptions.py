@@ -184,7 +184,7 @@ def test_attributes_can_be_set_shown_and_removed(sns, topic, open_queue):
         ("RedrivePolicy", "{}", "InvalidParameter"),
         ("DeliveryPolicy", "{}", "InvalidParameter"),
         ("Nonsense", "x", "InvalidParameter"),
-        ("ReplayPolicy", "{}", "NotImplemented"),
+        ("ReplayPolicy", "[]", "InvalidParameter"),
     ],
 )
 def test_a_bad_subscription_attribute_is_refused(sns, topic, open_queue, aws_error, name, value, code):

@@ -47,7 +47,6 @@ def test_a_fifo_topic_shows_what_only_it_has(sns):
         ("DeliveryPolicy", '{"http": {"defaultHealthyRetryPolicy": {"numRetries": 101}}}', "InvalidParameter"),
         ("DeliveryPolicy", '{"http": {"defaultHealthyRetryPolicy": {"numNoDelayRetries": 1000000000000}}}', "InvalidParameter"),
         ("Policy", "{}", "InvalidParameter"),
-        ("HTTPSuccessFeedbackRoleArn", "arn:aws:iam::000000000000:role/r", "NotImplemented"),
         ("TracingConfig", "Active", "NotImplemented"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from cloudjar.kernel.blobs import EMPTY, Blob
@@ -10,7 +11,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.sns import delivery_policy, http_client
+from cloudjar.services.sns import delivery_policy, delivery_status, http_client
 from cloudjar.services.sns.subscriptions import Subscription
 from cloudjar.services.sns.topics import Topic, count
 
@@ -39,6 +40,7 @@ class Delivery(Record):
     """Seconds before each retry; None for AWS's own, which go on for 23 days."""
     dead_letter_arn: str = ""
     attempts: int = 0
+    published: datetime | None = None
 
 
 class Failure(NamedTuple):
@@ -48,6 +50,14 @@ class Failure(NamedTuple):
     message: str
     lasting: bool
     """Nothing will be different next time."""
+    status: int = 500
+
+
+class Success(NamedTuple):
+    """What the endpoint answered."""
+
+    status: int
+    response: str
 
 
 def start(ctx: Context, topic: Topic, subscription: Subscription, delivery: Delivery) -> None:
@@ -71,11 +81,7 @@ def start(ctx: Context, topic: Topic, subscription: Subscription, delivery: Deli
             delays=delivery_policy.delays(policy["healthyRetryPolicy"]),
         )
     if delivery.protocol == "sqs":
-        failure = _send(ctx, delivery, delivery.endpoint)
-        if failure:
-            _failed(ctx, delivery, failure)
-        else:
-            _delivered(ctx, delivery)
+        _conclude(ctx, topic, delivery, _send(ctx, delivery, delivery.endpoint))
         return
     ctx.put(delivery)
     ctx.effect(attempt, delivery.id)
@@ -89,13 +95,9 @@ async def attempt(ctx: Context, delivery_id: int) -> None:
         body = ctx.blobs.read(delivery.body) if delivery else b""
     if delivery is None:
         return
-    failure = await (_invoke(ctx, delivery, body) if delivery.protocol == "lambda" else _post(delivery, body))
+    answer = await (_invoke(ctx, delivery, body) if delivery.protocol == "lambda" else _post(delivery, body))
     with ctx.transaction():
-        if failure is None:
-            ctx.delete(delivery)
-            _delivered(ctx, delivery)
-        else:
-            _failed(ctx, delivery, failure)
+        _conclude(ctx, _topic(ctx, delivery), delivery, answer)
 
 
 @timer
@@ -107,21 +109,43 @@ def again(ctx: Context, delivery_id: int) -> None:
     if delivery.protocol != "sqs":
         ctx.effect(attempt, delivery_id)
         return
-    failure = _send(ctx, delivery, delivery.endpoint)
-    if failure is None:
+    _conclude(ctx, _topic(ctx, delivery), delivery, _send(ctx, delivery, delivery.endpoint))
+
+
+def _topic(ctx: Context, delivery: Delivery) -> Topic | None:
+    return ctx.get(Topic, delivery.topic_arn.rpartition(":")[2])
+
+
+def _conclude(ctx: Context, topic: Topic | None, delivery: Delivery, answer: Success | Failure) -> None:
+    """An attempt has ended."""
+    if isinstance(answer, Failure):
+        _failed(ctx, topic, delivery, answer)
+        return
+    if delivery.attempts or delivery.protocol != "sqs":
         ctx.delete(delivery)
-        _delivered(ctx, delivery)
-    else:
-        _failed(ctx, delivery, failure)
-
-
-def _delivered(ctx: Context, delivery: Delivery) -> None:
+    _note(ctx, topic, delivery, answer.status, answer.response, delivered=True)
     # A subscription's confirmation is no notification.
     if delivery.kind == "Notification":
         count(ctx, delivery.topic_arn, "NumberOfNotificationsDelivered")
 
 
-def _failed(ctx: Context, delivery: Delivery, failure: Failure) -> None:
+def _note(ctx: Context, topic: Topic | None, delivery: Delivery, status: int, response: str, *, delivered: bool) -> None:
+    if topic is None or delivery.kind != "Notification":
+        return
+    outcome = delivery_status.Outcome(
+        delivered,
+        delivery.message_id,
+        delivery.endpoint,
+        response,
+        status,
+        delivery.attempts + 1,
+        delivery.published,
+        topic.arn,
+    )
+    delivery_status.note(ctx, topic.attributes, delivery_status.KINDS[delivery.protocol], topic.name, outcome)
+
+
+def _failed(ctx: Context, topic: Topic | None, delivery: Delivery, failure: Failure) -> None:
     """Plans the next attempt, or gives the message up."""
     attempts = delivery.attempts + 1
     if delivery.delays is None:
@@ -130,6 +154,7 @@ def _failed(ctx: Context, delivery: Delivery, failure: Failure) -> None:
         pause = delivery.delays[attempts - 1] if attempts <= len(delivery.delays) else None
     if failure.lasting or pause is None:
         ctx.delete(delivery)
+        _note(ctx, topic, delivery, failure.status, failure.message, delivered=False)
         _give_up(ctx, delivery, failure)
         return
     ctx.put(replace(delivery, attempts=attempts))
@@ -149,7 +174,7 @@ def _give_up(ctx: Context, delivery: Delivery, failure: Failure) -> None:
 # The ways out
 
 
-def _send(ctx: Context, delivery: Delivery, queue_arn: str) -> Failure | None:
+def _send(ctx: Context, delivery: Delivery, queue_arn: str) -> Success | Failure:
     """Puts a delivery into a queue, in this transaction."""
     _, partition, _, region, account, name = queue_arn.split(":", 5)
     domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
@@ -165,23 +190,23 @@ def _send(ctx: Context, delivery: Delivery, queue_arn: str) -> Failure | None:
         req["MessageGroupId"] = delivery.group
     acting = ctx.as_service(SERVICE, delivery.topic_arn).at(account=account, region=region)
     try:
-        acting.call("sqs", "SendMessage", req)
+        sent = acting.call("sqs", "SendMessage", req)
     except AwsError as error:
         return _failure_of(error)
-    return None
+    return Success(200, json.dumps({"sqsRequestId": "Unrecoverable", "sqsMessageId": sent["MessageId"]}))
 
 
-async def _invoke(ctx: Context, delivery: Delivery, body: bytes) -> Failure | None:
+async def _invoke(ctx: Context, delivery: Delivery, body: bytes) -> Success | Failure:
     parts = delivery.endpoint.split(":")
     acting = ctx.as_service(SERVICE, delivery.topic_arn).at(account=parts[4], region=parts[3])
     try:
         await acting.call_async("lambda", "Invoke", {"FunctionName": delivery.endpoint, "InvocationType": "Event", "Payload": body})
     except AwsError as error:
         return _failure_of(error)
-    return None
+    return Success(202, json.dumps({"lambdaRequestId": delivery.message_id}))
 
 
-async def _post(delivery: Delivery, body: bytes) -> Failure | None:
+async def _post(delivery: Delivery, body: bytes) -> Success | Failure:
     headers = {
         "x-amz-sns-message-type": delivery.kind,
         "x-amz-sns-message-id": delivery.message_id,
@@ -199,11 +224,11 @@ async def _post(delivery: Delivery, body: bytes) -> Failure | None:
     except http_client.Unreachable as problem:
         return Failure("ConnectionError", str(problem), lasting=False)
     if 200 <= status < 300:
-        return None
+        return Success(status, f"The endpoint answered {status}.")
     # What the client did wrong stays wrong; only "too many requests" passes.
-    return Failure(str(status), f"The endpoint answered {status}.", lasting=400 <= status < 500 and status != 429)
+    return Failure(str(status), f"The endpoint answered {status}.", lasting=400 <= status < 500 and status != 429, status=status)
 
 
 def _failure_of(error: AwsError) -> Failure:
     status = error.status or 400
-    return Failure(error.code, error.message, lasting=status < 500 or status == 501)
+    return Failure(error.code, error.message, lasting=status < 500 or status == 501, status=status)

@@ -17,6 +17,10 @@ def topic_not_found() -> AwsError:
     return AwsError("NotFound", "Topic does not exist")
 
 
+def archive_stands() -> AwsError:
+    return AwsError("InvalidState", "Invalid state: Cannot delete a topic with an ArchivePolicy")
+
+
 def subscription_not_found() -> AwsError:
     return AwsError("NotFound", "Subscription does not exist")
 

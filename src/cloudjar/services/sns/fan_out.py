@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.kernel.context import Context
-from cloudjar.services.sns import deliveries, envelopes, filter_policy, outbox, platform_endpoints
+from cloudjar.services.sns import archive, deliveries, envelopes, filter_policy, outbox, platform_endpoints, sms
 from cloudjar.services.sns.deliveries import Delivery
 from cloudjar.services.sns.subscriptions import Subscription
 from cloudjar.services.sns.topics import Topic, count
@@ -13,14 +13,13 @@ from cloudjar.services.sns.topics import Topic, count
 if TYPE_CHECKING:
     from cloudjar.services.sns.publishing import Published
 
-MOST_RAW_ATTRIBUTES = 10
 
 
 def deliver(ctx: Context, topic: Topic, published: Published) -> None:
     """Queues get the message in this transaction, so that order holds; what is outside gets it after."""
     documents: dict[tuple[str, str], dict[str, Any]] = {}
     for subscription in ctx.where(Subscription, topic_arn=topic.arn):
-        if not subscription.confirmed:
+        if not subscription.confirmed or (topic.archived_since and archive.holds_back(ctx, subscription)):
             continue
         if not wanted(subscription, published):
             count(ctx, topic.arn, "NumberOfNotificationsFilteredOut")
@@ -34,6 +33,12 @@ def deliver(ctx: Context, topic: Topic, published: Published) -> None:
             _deliver_one(ctx, topic, subscription, published, documents)
 
 
+def replay(ctx: Context, topic: Topic, subscription: Subscription, published: Published) -> None:
+    """Gives one subscription a message out of the archive."""
+    if wanted(subscription, published):
+        _deliver_one(ctx, topic, subscription, published, {}, replayed=True)
+
+
 def wanted(subscription: Subscription, published: Published) -> bool:
     """Whether a subscription's filter policy lets a message through."""
     attributes = subscription.attributes
@@ -42,19 +47,25 @@ def wanted(subscription: Subscription, published: Published) -> bool:
 
 
 def _deliver_one(
-    ctx: Context, topic: Topic, subscription: Subscription, published: Published, documents: dict[tuple[str, str], dict[str, Any]]
+    ctx: Context,
+    topic: Topic,
+    subscription: Subscription,
+    published: Published,
+    documents: dict[tuple[str, str], dict[str, Any]],
+    *,
+    replayed: bool = False,
 ) -> None:
     protocol = subscription.protocol
     text = published.text_for(protocol)
     if protocol == "sms":
-        outbox.put(ctx, "sms", subscription.endpoint, text, message_id=published.id, topic_arn=topic.arn)
+        sms.send(ctx, subscription.endpoint, text, message_id=published.id, topic_arn=topic.arn, published=published.time)
         count(ctx, topic.arn, "NumberOfNotificationsDelivered")
         return
     if protocol == "email":
         _mail(ctx, topic, subscription, published, text)
         return
     if protocol == "application":
-        platform_endpoints.push_quietly(ctx, subscription.endpoint, published, topic.arn)
+        platform_endpoints.push_quietly(ctx, subscription.endpoint, published, topic)
         return
     base = envelopes.base_url(ctx, subscription)
 
@@ -67,13 +78,16 @@ def _deliver_one(
 
     if protocol == "lambda":
         event = envelopes.lambda_event(document(), subscription, base, published.attributes)
-        deliveries.start(ctx, topic, subscription, Delivery(message_id=published.id, body=ctx.blobs.put(event)))
+        deliveries.start(ctx, topic, subscription, Delivery(message_id=published.id, body=ctx.blobs.put(event), published=published.time))
         return
-    body = text if subscription.raw else envelopes.notification(document(), subscription, base, published.attributes)
+    marks = {"Replayed": True} if replayed else {}
+    body = text if subscription.raw else envelopes.notification({**document(), **marks}, subscription, base, published.attributes)
     if protocol == "email-json":
         _mail(ctx, topic, subscription, published, body)
         return
     attributes = published.attributes if subscription.raw and protocol == "sqs" else {}
+    if replayed and subscription.raw:
+        attributes = {**attributes, "Replayed": {"DataType": "String", "StringValue": "true"}}
     delivery = Delivery(
         message_id=published.id,
         body=ctx.blobs.put(body.encode("utf-8", "surrogatepass")),
@@ -82,6 +96,7 @@ def _deliver_one(
         deduplication_id=published.deduplication_id,
         kind="Notification",
         raw=subscription.raw,
+        published=published.time,
     )
     deliveries.start(ctx, topic, subscription, delivery)
 

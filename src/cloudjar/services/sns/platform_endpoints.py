@@ -8,11 +8,12 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.sns import errors, outbox
+from cloudjar.services.sns import delivery_status, errors, outbox
 from cloudjar.services.sns.platform_applications import PlatformApplication, find_application, on_application
 
 if TYPE_CHECKING:
     from cloudjar.services.sns.publishing import Published
+    from cloudjar.services.sns.topics import Topic
 
 
 @record("sns.platform_endpoint", key="arn", indexes={"application": ("application_arn", "arn"), "token": ("application_arn", "token")})
@@ -103,11 +104,18 @@ def push(ctx: Context, arn: str, published: Published, topic_arn: str = "") -> N
         raise errors.application_disabled()
     text = published.text_for(platform)
     outbox.put(ctx, "push", arn, text, message_id=published.id, subject=published.subject or "", topic_arn=topic_arn)
+    outcome = delivery_status.Outcome(True, published.id, arn, "", 200, published=published.time, topic_arn=topic_arn)
+    delivery_status.note(ctx, application.attributes, "", f"app/{platform}/{name}", outcome)
 
 
-def push_quietly(ctx: Context, arn: str, published: Published, topic_arn: str) -> None:
+def push_quietly(ctx: Context, arn: str, published: Published, topic: Topic) -> None:
     """The same for a subscriber: a device that is off gets nothing."""
     try:
-        push(ctx, arn, published, topic_arn)
-    except AwsError:
-        return
+        push(ctx, arn, published, topic.arn)
+        problem = None
+    except AwsError as error:
+        problem = error
+    status = (problem.status or 400) if problem else 200
+    words = problem.message if problem else ""
+    outcome = delivery_status.Outcome(problem is None, published.id, arn, words, status, published=published.time, topic_arn=topic.arn)
+    delivery_status.note(ctx, topic.attributes, "Application", topic.name, outcome)

@@ -13,7 +13,7 @@ import msgspec
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
-from cloudjar.services.sns import deduplication, encryption, errors, fan_out, message_attributes, outbox, platform_endpoints
+from cloudjar.services.sns import archive, deduplication, encryption, errors, fan_out, message_attributes, platform_endpoints, sms
 from cloudjar.services.sns.topics import Topic, count, find_topic
 
 LARGEST = 262_144
@@ -60,7 +60,7 @@ def publish(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if not _PHONE.fullmatch(phone):
             raise errors.invalid(f"PhoneNumber Reason: {phone} is not valid to publish to")
         published = _read(ctx, None, req)
-        outbox.put(ctx, "sms", phone, published.text_for("sms"), message_id=published.id, subject=published.subject or "")
+        sms.send(ctx, phone, published.text_for("sms"), message_id=published.id, subject=published.subject or "", published=published.time)
         return {"MessageId": published.id}
     assert target is not None
     if ":endpoint/" in target:
@@ -111,6 +111,7 @@ def _publish(ctx: Context, home: Context, topic: Topic, req: dict[str, Any]) -> 
     size = len(req["Message"].encode("utf-8", "surrogatepass")) + message_attributes.size(published.attributes)
     count(home, topic.arn, "PublishSize", float(size), "Bytes")
     fan_out.deliver(home, topic, published)
+    archive.keep(home, topic, published)
     return answer
 
 

@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.sns import delivery_policy, errors, filter_policy
+from cloudjar.services.sns import archive, delivery_policy, errors, filter_policy
 from cloudjar.services.sns.subscriptions import Subscription, find_subscription, on_subscription
 from cloudjar.services.sns.topics import Topic, find_topic, home_of
 
@@ -20,9 +20,12 @@ RAW_PROTOCOLS = ("sqs", "http", "https")
 
 def check(ctx: Context, topic: Topic, protocol: str, name: str, value: str, others: Mapping[str, str]) -> None:
     """Returns if an attribute may be set beside the `others`. Raises InvalidParameter."""
-    if name in ("ReplayPolicy", "SubscriptionRoleArn"):
+    if name == "SubscriptionRoleArn":
         if value:
             raise not_implemented("sns", "SetSubscriptionAttributes", name)
+    elif name == "ReplayPolicy":
+        if value and value.strip() != "{}":
+            archive.check_policy(ctx, topic, value)
     elif name == "RawMessageDelivery":
         if value.lower() not in ("true", "false"):
             raise errors.invalid(f"Attributes Reason: RawMessageDelivery: Invalid value [{value}]. Must be true or false.")
@@ -67,21 +70,29 @@ def _check_redrive(topic: Topic, value: str) -> None:
 @operation(on=on_subscription)
 def set_subscription_attributes(ctx: Context, req: dict[str, Any]) -> None:
     subscription = find_subscription(ctx, req["SubscriptionArn"])
-    _, topic = find_topic(ctx, subscription.topic_arn)
+    home, topic = find_topic(ctx, subscription.topic_arn)
     name, value = req["AttributeName"], req.get("AttributeValue") or ""
     check(ctx, topic, subscription.protocol, name, value, subscription.attributes)
     attributes = {**subscription.attributes, name: value.lower() if name == "RawMessageDelivery" else value}
     # An empty filter policy lets everything through, as none does.
-    if not value or (name == "FilterPolicy" and value.strip() == "{}"):
+    if not value or (name in ("FilterPolicy", "ReplayPolicy") and value.strip() == "{}"):
         del attributes[name]
     ctx.put(replace(subscription, attributes=attributes))
+    if name == "ReplayPolicy":
+        if name in attributes:
+            archive.begin(home, topic, subscription, value)
+        else:
+            archive.stop(home, subscription)
 
 
 @operation(on=on_subscription)
 def get_subscription_attributes(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     subscription = find_subscription(ctx, req["SubscriptionArn"])
     topic = home_of(ctx, subscription.topic_arn).get(Topic, subscription.topic_arn.rpartition(":")[2])
-    return {"Attributes": shown(subscription, topic.attributes.get("DeliveryPolicy", "") if topic else "")}
+    attributes = shown(subscription, topic.attributes.get("DeliveryPolicy", "") if topic else "")
+    if replay := archive.status(ctx, subscription):
+        attributes["ReplayStatus"] = replay
+    return {"Attributes": attributes}
 
 
 def shown(subscription: Subscription, topic_policy: str) -> dict[str, str]:

@@ -74,7 +74,7 @@ def on_subscription(ctx: Context, req: dict[str, Any]) -> str:
 
 @operation(on=on_topic)
 def subscribe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    from cloudjar.services.sns import confirmations, subscription_attributes
+    from cloudjar.services.sns import archive, confirmations, subscription_attributes
 
     home, topic = find_topic(ctx, req["TopicArn"])
     protocol, endpoint = req["Protocol"], req.get("Endpoint") or ""
@@ -82,7 +82,7 @@ def subscribe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     attributes: dict[str, str] = {}
     for name, value in (req.get("Attributes") or {}).items():
         subscription_attributes.check(ctx, topic, protocol, name, value, attributes | (req.get("Attributes") or {}))
-        if value:
+        if value and not (name == "ReplayPolicy" and value.strip() == "{}"):
             attributes[name] = value.lower() if name == "RawMessageDelivery" else value
     existing = home.where(Subscription, topic_arn=topic.arn, protocol=protocol, endpoint=endpoint).first()
     if existing:
@@ -105,6 +105,8 @@ def subscribe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if subscription.confirmed:
             subscription = replace(subscription, authenticated=True)
         ctx.put(subscription)
+        if "ReplayPolicy" in attributes:
+            archive.begin(home, topic, subscription, attributes["ReplayPolicy"])
     if not subscription.confirmed:
         confirmations.ask(home, topic, subscription)
     shown = subscription.arn if subscription.confirmed or req.get("ReturnSubscriptionArn") else "pending confirmation"
@@ -167,7 +169,7 @@ def may_unsubscribe(ctx: Context, req: dict[str, Any]) -> Any:
 
 @operation(on=may_unsubscribe)
 def unsubscribe(ctx: Context, req: dict[str, Any]) -> None:
-    from cloudjar.services.sns import confirmations
+    from cloudjar.services.sns import archive, confirmations
 
     arn = req["SubscriptionArn"]
     if len(arn.split(":")) < 6:
@@ -180,6 +182,7 @@ def unsubscribe(ctx: Context, req: dict[str, Any]) -> None:
         raise errors.not_authorized("This subscription can only be ended by its owner")
     home = home_of(ctx, topic_arn)
     home.delete(found)
+    archive.stop(home, found)
     topic = home.get(Topic, topic_arn.rpartition(":")[2])
     if topic:
         home.put(replace(topic, deleted=topic.deleted + 1))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.sns import delivery_policy, errors
+from cloudjar.services.sns import archive, delivery_policy, delivery_status, envelopes, errors
 from cloudjar.services.sns.subscriptions import Subscription
 from cloudjar.services.sns.topics import Topic, find_topic, on_topic
 
 SETTABLE = frozenset(
     (
+        "ArchivePolicy",
         "ContentBasedDeduplication",
         "DeliveryPolicy",
         "DisplayName",
@@ -25,8 +27,7 @@ SETTABLE = frozenset(
         "TracingConfig",
     )
 )
-REFUSED = ("ArchivePolicy", "DataProtectionPolicy")
-FEEDBACK = ("SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate")
+REFUSED = ("DataProtectionPolicy",)
 ALLOWED = {
     "ContentBasedDeduplication": ("true", "false"),
     "FifoThroughputScope": ("Topic", "MessageGroup"),
@@ -35,30 +36,35 @@ ALLOWED = {
 }
 
 
-def changed(topic: Topic, name: str, value: str, *, creating: bool = False) -> Topic:
+def changed(topic: Topic, name: str, value: str, now: datetime, *, creating: bool = False) -> Topic:
     """The topic with an attribute set; an empty value removes it. Raises InvalidParameter."""
     if name == "FifoTopic" and creating:
         if value not in ("true", "false"):
             raise errors.invalid("FifoTopic")
         return topic
-    if value and (name in REFUSED or name.endswith(FEEDBACK)):
+    if value and name in REFUSED:
         raise not_implemented("sns", "SetTopicAttributes", name)
-    if name not in SETTABLE:
-        if name in REFUSED or name.endswith(FEEDBACK):
+    if name not in SETTABLE and name not in delivery_status.SETTABLE:
+        if name in REFUSED:
             return topic
         raise errors.invalid("AttributeName")
     if value:
         _check(topic, name, value)
     attributes = {**topic.attributes, name: value}
+    since = topic.archived_since
+    if name == "ArchivePolicy":
+        days = archive.days_of(value) if value else 0
+        since = (since or now) if days else None
+        value = value if days else ""
     if not value and name != "DisplayName":
         del attributes[name]
-    return replace(topic, attributes=attributes)
+    return replace(topic, attributes=attributes, archived_since=since)
 
 
 def _check(topic: Topic, name: str, value: str) -> None:
     if name in ALLOWED and value not in ALLOWED[name]:
         raise errors.invalid(f"Attributes Reason: {name}: Invalid value [{value}]")
-    if name in ("ContentBasedDeduplication", "FifoThroughputScope") and not topic.fifo:
+    if name in ("ArchivePolicy", "ContentBasedDeduplication", "FifoThroughputScope") and not topic.fifo:
         raise errors.invalid(f"Attributes Reason: {name} is only supported for FIFO topics")
     if name == "TracingConfig" and value == "Active":
         raise not_implemented("sns", "SetTopicAttributes", "TracingConfig Active")
@@ -66,6 +72,8 @@ def _check(topic: Topic, name: str, value: str) -> None:
         raise errors.invalid("DisplayName")
     if name == "DeliveryPolicy":
         delivery_policy.read_topic_policy(value)
+    if name in delivery_status.SETTABLE:
+        delivery_status.check(name, value)
     if name == "Policy":
         _check_policy(value)
 
@@ -82,7 +90,9 @@ def _check_policy(value: str) -> None:
 @operation(on=on_topic)
 def set_topic_attributes(ctx: Context, req: dict[str, Any]) -> None:
     home, topic = find_topic(ctx, req["TopicArn"])
-    home.put(changed(topic, req["AttributeName"], req.get("AttributeValue") or ""))
+    after = home.put(changed(topic, req["AttributeName"], req.get("AttributeValue") or "", home.now))
+    if req["AttributeName"] == "ArchivePolicy":
+        home.after(archive.sweep, after.name)
 
 
 @operation(on=on_topic)
@@ -111,6 +121,9 @@ def shown(ctx: Context, topic: Topic) -> dict[str, str]:
     }
     if topic.fifo:
         wire |= {"FifoTopic": "true", "ContentBasedDeduplication": "false", "FifoThroughputScope": "Topic"}
+    first = archive.beginning(ctx, topic)
+    if first:
+        wire["BeginningArchiveTime"] = envelopes.timestamp(first)
     return wire | topic.attributes
 
 

@@ -28,6 +28,7 @@ class Topic(Record):
     created: datetime
     attributes: dict[str, str]
     deleted: int = 0
+    archived_since: datetime | None = None
 
     @property
     def fifo(self) -> bool:
@@ -102,7 +103,7 @@ def create_topic(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     _check_tags(topic_tags)
     topic = Topic(name, arn, ctx.now, {})
     for key, value in given.items():
-        topic = topic_attributes.changed(topic, key, value, creating=True)
+        topic = topic_attributes.changed(topic, key, value, ctx.now, creating=True)
     ctx.put(topic)
     ctx.set_tags(arn, topic_tags)
     signing.prepare(ctx)
@@ -115,6 +116,8 @@ def delete_topic(ctx: Context, req: dict[str, Any]) -> None:
     home = home_of(ctx, req["TopicArn"])
     topic = home.get(Topic, name)
     if topic:
+        if topic.archived_since:
+            raise errors.archive_stands()
         home.delete(topic)
         home.set_tags(topic.arn, {})
         _forget(home, topic.arn)
