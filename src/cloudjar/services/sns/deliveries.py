@@ -167,8 +167,9 @@ def _give_up(ctx: Context, delivery: Delivery, failure: Failure) -> None:
         return
     reasons = {"RequestID": delivery.message_id, "ErrorCode": failure.code, "ErrorMessage": failure.message[:1024] or failure.code}
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in reasons.items()}
-    lost = _send(ctx, replace(delivery, attributes={**delivery.attributes, **attributes}), delivery.dead_letter_arn)
-    count(ctx, delivery.topic_arn, "NumberOfNotificationsFailedToRedriveToDlq" if lost else "NumberOfNotificationsRedrivenToDlq")
+    sent = _send(ctx, replace(delivery, attributes={**delivery.attributes, **attributes}), delivery.dead_letter_arn)
+    kept = isinstance(sent, Success)
+    count(ctx, delivery.topic_arn, "NumberOfNotificationsRedrivenToDlq" if kept else "NumberOfNotificationsFailedToRedriveToDlq")
 
 
 # The ways out

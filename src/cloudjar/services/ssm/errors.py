@@ -142,6 +142,10 @@ def too_many_versions(name: str, oldest: int) -> AwsError:
     )
 
 
+def not_of_data_type(data_type: str) -> AwsError:
+    return invalid(f"The parameter value does not conform to the data type {data_type}.")
+
+
 def bad_data_type(name: str) -> AwsError:
     return invalid(f"The following data type is not supported: {name} (Data type names are all lowercase.)")
 
@@ -214,3 +218,30 @@ def resource_not_found(identifier: str) -> AwsError:
 
 def secret_needs_decryption() -> AwsError:
     return invalid("WithDecryption flag must be True for retrieving a Secret Manager secret.")
+
+
+# Resource policies
+
+
+def bad_resource_policy(message: str) -> AwsError:
+    return AwsError("ResourcePolicyInvalidParameterException", message)
+
+
+def malformed_resource_policy(message: str) -> AwsError:
+    return AwsError("MalformedResourcePolicyDocumentException", message)
+
+
+def too_many_resource_policies() -> AwsError:
+    return AwsError("ResourcePolicyLimitExceededException", "A parameter can have one resource policy. Name its PolicyId to change it.")
+
+
+def no_such_resource_policy(policy_id: str) -> AwsError:
+    return AwsError("ResourcePolicyNotFoundException", f"The resource policy {policy_id} does not exist.")
+
+
+def resource_policy_has_changed() -> AwsError:
+    return AwsError("ResourcePolicyConflictException", "The hash provided in the call does not match the stored hash.")
+
+
+def shared_resource_not_found(arn: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"The resource {arn} does not exist.")

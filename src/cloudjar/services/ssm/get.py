@@ -37,11 +37,12 @@ def _get(ctx: Context, text: str, decrypted: bool) -> dict[str, Any]:
         return secret_references.resolve(ctx, reference, decrypted)
     if public.is_public(reference.name):
         return public.to_wire(ctx, public.find(ctx, reference.name))
-    parameter = ctx.get(Parameter, reference.name)
+    home = names.home(ctx, reference)
+    parameter = home.get(Parameter, reference.name)
     if parameter is None:
         raise errors.parameter_not_found()
-    version = _version(ctx, parameter, reference)
-    wire = _to_wire(ctx, parameter, version, decrypted)
+    version = _version(home, parameter, reference)
+    wire = _to_wire(ctx, parameter, version, decrypted, home)
     if reference.selector:
         wire["Selector"] = f":{reference.selector}"
     return wire
@@ -63,20 +64,22 @@ def _version(ctx: Context, parameter: Parameter, reference: Reference) -> Parame
     raise errors.label_not_found(parameter.name, selector)
 
 
-def _to_wire(ctx: Context, parameter: Parameter, version: ParameterVersion, decrypted: bool) -> dict[str, Any]:
+def _to_wire(
+    ctx: Context, parameter: Parameter, version: ParameterVersion, decrypted: bool, home: Context | None = None
+) -> dict[str, Any]:
     return {
         "Name": parameter.name,
         "Type": parameter.type,
-        "Value": _value(ctx, parameter, version, decrypted),
+        "Value": _value(ctx, parameter, version, decrypted, home),
         "Version": version.version,
         "LastModifiedDate": version.modified,
-        "ARN": parameter_arn(ctx, parameter.name),
+        "ARN": parameter_arn(home or ctx, parameter.name),
         "DataType": version.data_type,
     }
 
 
-def _value(ctx: Context, parameter: Parameter, version: ParameterVersion, decrypted: bool) -> str:
-    return secure.decrypt(ctx, version) if decrypted and parameter.type == "SecureString" else version.value
+def _value(ctx: Context, parameter: Parameter, version: ParameterVersion, decrypted: bool, home: Context | None = None) -> str:
+    return secure.decrypt(ctx, version, home or ctx) if decrypted and parameter.type == "SecureString" else version.value
 
 
 @operation(on=names.under_path)
@@ -109,18 +112,20 @@ def _labelled(ctx: Context, parameter: Parameter, labels: list[str]) -> Paramete
 
 @operation(on=names.named)
 def get_parameter_history(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    parameter = ctx.get(Parameter, names.parse(req["Name"]).name)
+    reference = names.parse(req["Name"])
+    home = names.home(ctx, reference)
+    parameter = home.get(Parameter, reference.name)
     if parameter is None:
         raise errors.parameter_not_found()
 
     def to_wire(version: ParameterVersion) -> dict[str, Any]:
         return {
             **metadata(ctx, parameter, version),
-            "Value": _value(ctx, parameter, version, bool(req.get("WithDecryption"))),
+            "Value": _value(ctx, parameter, version, bool(req.get("WithDecryption")), home),
             "Labels": version.labels,
         }
 
-    return ctx.page(req, ctx.where(ParameterVersion, name=parameter.name), to_wire, default=50, maximum=50, error=errors.invalid_token())
+    return ctx.page(req, home.where(ParameterVersion, name=parameter.name), to_wire, default=50, maximum=50, error=errors.invalid_token())
 
 
 @operation()

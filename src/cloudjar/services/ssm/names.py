@@ -26,6 +26,8 @@ class Reference(NamedTuple):
     name: str
     selector: str = ""
     """ "3" or "prod"; "" for the latest version."""
+    account: str = ""
+    """The account that an ARN names; "" for the caller's own."""
 
 
 def parse(text: str) -> Reference:
@@ -38,9 +40,20 @@ def parse(text: str) -> Reference:
         path = parts[5].removeprefix("parameter/")
         # An ARN does not tell "a" from "/a"; only paths hold a slash.
         name = f"/{path}" if "/" in path else path
-        return Reference(name, parts[6] if len(parts) == 7 else "")
+        return Reference(name, parts[6] if len(parts) == 7 else "", parts[4])
     name, _, selector = text.partition(":")
     return Reference(name, selector)
+
+
+def home(ctx: Context, reference: Reference) -> Context:
+    """The context of the account that a parameter is in."""
+    return ctx if reference.account in ("", ctx.account) else ctx.at(account=reference.account)
+
+
+def reference_arn(ctx: Context, text: str) -> str:
+    """The ARN of what a caller names, without version or label."""
+    reference = parse(text)
+    return parameter_arn(home(ctx, reference), reference.name)
 
 
 def check_new(ctx: Context, name: str) -> None:
@@ -74,12 +87,12 @@ def check_path(path: str) -> None:
 
 def named(ctx: Context, req: dict[str, Any]) -> str:
     """One parameter."""
-    return parameter_arn(ctx, parse(req["Name"]).name)
+    return reference_arn(ctx, req["Name"])
 
 
 def all_named(ctx: Context, req: dict[str, Any]) -> list[str]:
     """Several parameters."""
-    return [parameter_arn(ctx, parse(name).name) for name in req["Names"]]
+    return [reference_arn(ctx, name) for name in req["Names"]]
 
 
 def under_path(ctx: Context, req: dict[str, Any]) -> str:

@@ -7,42 +7,18 @@ images; without one, the parameter is not there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.paging import decode_token, encode_token
-from cloudjar.services.ssm import errors
+from cloudjar.services.ssm import errors, public_images
 from cloudjar.services.ssm.filters import lies_under
 from cloudjar.wire.models import botocore_data_dir
 
 _PREFIX = "/aws/service/"
 _REGIONS = "/aws/service/global-infrastructure/regions"
-_AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest"
-_UBUNTU = "/aws/service/canonical/ubuntu/server"
-_CODENAMES = {"20.04": "focal", "22.04": "jammy", "24.04": "noble"}
-
-
-def _images() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for machine in ("x86_64", "arm64"):
-        found[f"{_AMAZON_LINUX}/al2023-ami-kernel-default-{machine}"] = f"al2023-ami-2023.*-{machine}"
-        found[f"{_AMAZON_LINUX}/al2023-ami-kernel-6.1-{machine}"] = f"al2023-ami-2023.*-kernel-6.1-{machine}"
-        found[f"{_AMAZON_LINUX}/al2023-ami-minimal-kernel-default-{machine}"] = f"al2023-ami-minimal-2023.*-{machine}"
-        found[f"{_AMAZON_LINUX}/amzn2-ami-hvm-{machine}-gp2"] = f"amzn2-ami-hvm-2.0.*-{machine}-gp2"
-    for release, name in _CODENAMES.items():
-        for machine in ("amd64", "arm64"):
-            for volume, folder in (("ebs-gp2", "hvm-ssd"), ("ebs-gp3", "hvm-ssd-gp3")):
-                path = f"{_UBUNTU}/{release}/stable/current/{machine}/hvm/{volume}/ami-id"
-                found[path] = f"ubuntu/images/{folder}/ubuntu-{name}-{release}-{machine}-server-*"
-    return found
-
-
-IMAGES: Mapping[str, str] = _images()
-"""A parameter's name -> the name of its images, with a wildcard where the date stands."""
-
 
 class PublicParameter(NamedTuple):
     """One of AWS's own parameters."""
@@ -59,23 +35,23 @@ def is_public(name: str) -> bool:
 
 def find(ctx: Context, name: str) -> PublicParameter:
     """The parameter of that name; ParameterNotFound."""
-    if name in IMAGES:
-        return _image(ctx, name)
+    if images := public_images.images_of(name):
+        return _image(ctx, name, images)
     value = _regions().get(name)
     if value is None:
         raise errors.parameter_not_found()
     return PublicParameter(name, value)
 
 
-def _image(ctx: Context, name: str) -> PublicParameter:
+def _image(ctx: Context, name: str, images: str) -> PublicParameter:
     """The newest image of that kind; EC2 says NotImplemented where there is no EC2."""
     answer = ctx.call(
-        "ec2", "DescribeImages", {"Filters": [{"Name": "name", "Values": [IMAGES[name]]}, {"Name": "is-public", "Values": ["true"]}]}
+        "ec2", "DescribeImages", {"Filters": [{"Name": "name", "Values": [images]}, {"Name": "is-public", "Values": ["true"]}]}
     )
-    images = sorted(answer.get("Images") or [], key=lambda image: str(image.get("CreationDate", "")))
-    if not images:
+    found = sorted(answer.get("Images") or [], key=lambda image: str(image.get("CreationDate", "")))
+    if not found:
         raise errors.parameter_not_found()
-    return PublicParameter(name, images[-1]["ImageId"], "aws:ec2:image")
+    return PublicParameter(name, found[-1]["ImageId"], "aws:ec2:image")
 
 
 @lru_cache(maxsize=1)
@@ -92,9 +68,14 @@ def _regions() -> dict[str, str]:
     return found
 
 
+def region_names() -> frozenset[str]:
+    """Every Region that AWS has."""
+    return frozenset(value for name, value in _regions().items() if name == f"{_REGIONS}/{value}")
+
+
 def page(ctx: Context, req: dict[str, Any], path: str, recursive: bool) -> dict[str, Any]:
     """The public parameters in a hierarchy, some at a time."""
-    found = [name for name in sorted([*IMAGES, *_regions()]) if lies_under(name, path, recursive) and _is_there(ctx, name)]
+    found = [name for name in sorted([*public_images.LISTED, *_regions()]) if lies_under(name, path, recursive) and _is_there(ctx, name)]
     if token := req.get("NextToken"):
         after = decode_token(token, errors.invalid_token()).decode("utf-8", "replace")
         found = [name for name in found if name > after]

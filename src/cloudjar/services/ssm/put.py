@@ -7,21 +7,13 @@ from typing import Any
 
 from cloudjar.kernel import tags
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.ssm import errors, names, policies, secure
+from cloudjar.services.ssm import data_types, errors, names, policies, secure, sharing
 from cloudjar.services.ssm.records import Parameter, ParameterVersion, latest_version, parameter_arn
 
 STANDARD_BYTES = 4096
 ADVANCED_BYTES = 8192
 VERSIONS_KEPT = 100
-
-DATA_TYPES_OF_AWS = frozenset(
-    {
-        "aws:ec2:image", "aws:ssm:integration", "aws:region", "aws:account:id", "boolean", "integer", "float", "binary", "hostname",
-        "email", "ipv4-address", "ipv6-address", "url", "json", "jsonc",
-    }
-)  # fmt: skip
 
 
 @operation(on=names.named)
@@ -43,14 +35,21 @@ def put_parameter(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     tier = _tier(req.get("Tier"), old, len(value.encode()), bool(kept))
     pattern = req.get("AllowedPattern", previous.allowed_pattern if previous else "")
     _check_value(value, pattern, tier, bool(kept))
+    data_type = data_types.chosen(req.get("DataType"), previous.data_type if previous else None, kind)
+    data_types.check(data_type, kind, value)
+    number = old.latest + 1 if old else 1
+    if data_type == data_types.IMAGE and not data_types.is_image(ctx, value):
+        # AWS answers first and looks then: the caller learns it from the event alone.
+        announce_failure(ctx, "Update" if old else "Create", name)
+        return {"Version": number, "Tier": tier}
     key_id = _key(req, kind, previous)
     version = ParameterVersion(
         name,
-        old.latest + 1 if old else 1,
+        number,
         secure.encrypt(ctx, name, value, key_id, tier) if kind == "SecureString" else value,
         ctx.now,
         ctx.principal.arn,
-        data_type=_data_type(req, previous),
+        data_type=data_type,
         description=req.get("Description", previous.description if previous else ""),
         allowed_pattern=pattern,
         key_id=key_id,
@@ -119,15 +118,6 @@ def _key(req: dict[str, Any], kind: str, previous: ParameterVersion | None) -> s
     return req.get("KeyId") or (previous.key_id if previous else "") or secure.DEFAULT_KEY
 
 
-def _data_type(req: dict[str, Any], previous: ParameterVersion | None) -> str:
-    wanted: str = req.get("DataType") or (previous.data_type if previous else "text")
-    if wanted in DATA_TYPES_OF_AWS:
-        raise not_implemented("ssm", "PutParameter", f"the data type {wanted}")
-    if wanted != "text":
-        raise errors.bad_data_type(wanted)
-    return wanted
-
-
 def _forget_oldest(ctx: Context, name: str) -> None:
     oldest = ctx.where(ParameterVersion, name=name).first()
     assert oldest is not None
@@ -142,6 +132,12 @@ def announce(ctx: Context, what: str, parameter: Parameter, description: str) ->
     if description:
         detail["description"] = description
     ctx.emit("aws.ssm", "Parameter Store Change", detail, [parameter_arn(ctx, parameter.name)])
+
+
+def announce_failure(ctx: Context, what: str, name: str) -> None:
+    """Publishes that a parameter was not made or changed, because its image is not there for the caller."""
+    detail = {"exception": "Unable to Describe Resource", "dataType": data_types.IMAGE, "name": name, "type": "String", "operation": what}
+    ctx.emit("aws.ssm", "Parameter Store Change", detail, [parameter_arn(ctx, name)])
 
 
 @operation(on=names.named)
@@ -171,5 +167,6 @@ def remove(ctx: Context, parameter: Parameter) -> None:
     for version in list(ctx.where(ParameterVersion, name=parameter.name)):
         ctx.delete(version)
     ctx.delete(parameter)
+    sharing.forget(ctx, parameter.name)
     ctx.set_tags(parameter_arn(ctx, parameter.name), {})
     announce(ctx, "Delete", parameter, description)

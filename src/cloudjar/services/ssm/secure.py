@@ -36,9 +36,9 @@ def encrypt(ctx: Context, name: str, value: str, key_id: str, tier: str) -> str:
     return base64.b64encode(len(wrapped).to_bytes(2, "big") + wrapped + nonce + sealed).decode()
 
 
-def decrypt(ctx: Context, version: ParameterVersion) -> str:
-    """The value in the clear."""
-    context = {"PARAMETER_ARN": parameter_arn(ctx, version.name)}
+def decrypt(ctx: Context, version: ParameterVersion, home: Context) -> str:
+    """The value in the clear, on the caller's own leave to use the key; `home` is the context of the parameter's account."""
+    context = {"PARAMETER_ARN": parameter_arn(home, version.name)}
     blob = base64.b64decode(version.value)
     if version.tier == "Standard":
         return str(_kms(ctx, "Decrypt", {"CiphertextBlob": blob, "EncryptionContext": context})["Plaintext"].decode())
