@@ -147,4 +147,6 @@ def _move(ctx: Context, bucket: Bucket, stored: Stored, moves: list[tuple[dict[s
         if when <= ctx.now and COLDER.index(item["StorageClass"]) > COLDER.index(target):
             target = item["StorageClass"]
     if target != stored.storage_class:
-        notify(ctx, bucket, "LifecycleTransition", ctx.put(replace(stored, storage_class=target)))
+        moved = ctx.put(replace(stored, storage_class=target))
+        told = {"lifecycleEventData": {"transitionEventData": {"destinationStorageClass": target}}}
+        notify(ctx, bucket, "LifecycleTransition", moved, told, {"destination-storage-class": target})

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote_plus
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.s3 import errors, names
+from cloudjar.kernel.targets import is_final
+from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
-from cloudjar.services.s3.objects import Stored
+from cloudjar.services.s3.events import S3, host_id, instant
 
 KINDS = {
     "QueueConfigurations": ("QueueArn", "sqs"),
@@ -21,19 +21,24 @@ KINDS = {
 }
 """The configuration's member, the member that names the target, and the target's service."""
 
-FAMILIES = (
-    "ObjectCreated",
-    "ObjectRemoved",
-    "ObjectTagging",
-    "ObjectAcl",
-    "ObjectRestore",
-    "LifecycleExpiration",
-    "LifecycleTransition",
-    "Replication",
-)
-"""Families of events that happen here; others can be subscribed to as soon as they do."""
+EVENTS = frozenset(
+    {
+        "ObjectCreated:*", "ObjectCreated:Put", "ObjectCreated:Post", "ObjectCreated:Copy", "ObjectCreated:CompleteMultipartUpload",
+        "ObjectRemoved:*", "ObjectRemoved:Delete", "ObjectRemoved:DeleteMarkerCreated", "ObjectTagging:*", "ObjectTagging:Put",
+        "ObjectTagging:Delete", "ObjectAcl:Put", "ObjectRestore:*", "ObjectRestore:Post", "ObjectRestore:Completed",
+        "ObjectRestore:Delete", "LifecycleExpiration:*", "LifecycleExpiration:Delete", "LifecycleExpiration:DeleteMarkerCreated",
+        "LifecycleTransition", "Replication:*", "Replication:OperationFailedReplication", "Replication:OperationNotTracked",
+        "Replication:OperationMissedThreshold", "Replication:OperationReplicatedAfterThreshold", "ReducedRedundancyLostObject",
+    }
+)  # fmt: skip
+"""Events that happen here, and those that cannot: nothing is lost, and no replica comes late."""
 
-PRINCIPAL = "s3.amazonaws.com"
+NOT_HERE = frozenset({"IntelligentTiering", "ObjectAnnotation:*", "ObjectAnnotation:Put", "ObjectAnnotation:Delete", "ObjectRetention:Put"})
+"""Events that AWS has besides."""
+
+MOST = 100
+"""Configurations of a bucket."""
+LONGEST_FILTER = 1024
 
 
 class Target(Record):
@@ -67,8 +72,8 @@ async def put_bucket_notification_configuration(ctx: Context, req: dict[str, Any
     wanted = req["NotificationConfiguration"]
     with ctx.transaction():
         bucket = find_bucket(ctx, req)
-        targets = tuple(_read(ctx, kind, item) for kind in KINDS for item in wanted.get(kind) or ())
-    _check_overlaps(targets)
+        targets = tuple(_read(ctx, bucket, kind, item) for kind in KINDS for item in wanted.get(kind) or ())
+    _check_together(targets)
     if not req.get("SkipDestinationValidation"):
         for target in targets:
             await _check_destination(ctx, bucket, target)
@@ -99,16 +104,25 @@ def targets_of(ctx: Context, bucket: Bucket) -> tuple[Target, ...]:
     return found.targets if found else ()
 
 
-def _read(ctx: Context, kind: str, item: dict[str, Any]) -> Target:
+def _read(ctx: Context, bucket: Bucket, kind: str, item: dict[str, Any]) -> Target:
     member, service = KINDS[kind]
     arn = item[member]
     if not arn.startswith(f"arn:{ctx.partition}:{service}:") or arn.count(":") < 5:
         raise errors.invalid_argument("The ARN could not be parsed" if arn.count(":") < 5 else "The ARN is not well formed", member, arn)
+    if arn.split(":")[3] != bucket.region:
+        words = "The notification destination service region is not valid for the bucket location constraint"
+        raise errors.invalid_argument(words, member, arn)
+    if service in ("sqs", "sns") and arn.endswith(".fifo"):
+        kind_of = "FIFO SQS queues" if service == "sqs" else "FIFO SNS topics"
+        raise _unable(arn, f"{kind_of} are not supported")
+    if not item["Events"]:
+        raise errors.malformed_xml()
     for event in item["Events"]:
-        if not event.startswith("s3:"):
-            raise errors.invalid_argument("The event is not supported for notifications", "Event", event)
-        if event[3:].partition(":")[0] not in FAMILIES:
+        name = event.removeprefix("s3:")
+        if name in NOT_HERE:
             raise AwsError("NotImplemented", f"cloudjar does not implement s3 notifications of {event}", status=501)
+        if name == event or name not in EVENTS:
+            raise errors.invalid_argument("The event is not supported for notifications", "Event", event)
     values = {"prefix": "", "suffix": ""}
     given: list[str] = []
     for rule in ((item.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ():
@@ -117,27 +131,54 @@ def _read(ctx: Context, kind: str, item: dict[str, Any]) -> Target:
             raise errors.invalid_argument("filter rule name must be either prefix or suffix", "FilterRule.Name", rule.get("Name", ""))
         if name in (other.lower() for other in given):
             raise errors.invalid_argument(f"Cannot specify more than one {name} rule in a filter.", f"FilterRule.Name.{name}", name)
+        if len(rule.get("Value", "").encode()) > LONGEST_FILTER:
+            words = f"Size of filter rule value cannot exceed {LONGEST_FILTER} bytes in UTF-8"
+            raise errors.invalid_argument(words, "FilterRule.Value", rule["Value"])
         values[name] = rule.get("Value", "")
         given.append(rule["Name"])
-    events = tuple(event[3:] for event in item["Events"])
-    identifier = item.get("Id") or ctx.ids.uuid()
-    return Target(kind, arn, identifier, tuple(f"s3:{event}" for event in events), values["prefix"], values["suffix"], tuple(given))
+    return Target(kind, arn, item.get("Id") or ctx.ids.uuid(), tuple(item["Events"]), values["prefix"], values["suffix"], tuple(given))
 
 
-def _check_overlaps(targets: tuple[Target, ...]) -> None:
-    """S3 refuses two configurations that the same event of the same key would fire."""
+def _check_together(targets: tuple[Target, ...]) -> None:
+    """S3 refuses two configurations of one name, and two that the same event of the same key would fire."""
+    if len(targets) > MOST:
+        raise errors.invalid_argument(f"Number of notification configurations cannot exceed {MOST}")
+    if len({target.id for target in targets}) < len(targets):
+        raise errors.invalid_argument("Same ID used for multiple configurations. IDs must be unique", "Id")
     for index, one in enumerate(targets):
+        if any(_meet(a, b) for place, a in enumerate(one.events) for b in one.events[:place]):
+            raise errors.invalid_argument("Cannot have overlapping event types within a configuration", "Event")
         for other in targets[:index]:
             events = any(_meet(a, b) for a in one.events for b in other.events)
             prefixes = one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
             suffixes = one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
-            if events and prefixes and suffixes:
+            if not (events and prefixes and suffixes):
+                continue
+            if not one.filtered or not other.filtered:
                 words = "Configurations overlap. Configurations on the same bucket cannot share a common event type."
-                raise errors.invalid_argument(words)
+            else:
+                kinds = ("suffixes", "prefixes") if one.suffix or other.suffix else ("prefixes", "suffixes")
+                words = (
+                    f"Configuration is ambiguously defined. Cannot have overlapping {kinds[0]} in two rules if the {kinds[1]} are "
+                    "overlapping for the same event type."
+                )
+            raise errors.invalid_argument(words)
 
 
 def _meet(one: str, other: str) -> bool:
     return one == other or (one.endswith("*") and other.startswith(one[:-1])) or (other.endswith("*") and one.startswith(other[:-1]))
+
+
+def _unable(arn: str, why: str) -> AwsError:
+    return errors.invalid_argument("Unable to validate the following destination configurations", arn, why)
+
+
+_REFUSALS = {
+    "QueueDoesNotExist": "The destination queue does not exist",
+    "NotFound": "The destination topic does not exist",
+    "sqs": "Permissions on the destination queue do not allow S3 to publish notifications from this bucket",
+    "sns": "Permissions on the destination topic do not allow S3 to publish notifications from this bucket",
+}
 
 
 async def _check_destination(ctx: Context, bucket: Bucket, target: Target) -> None:
@@ -145,30 +186,29 @@ async def _check_destination(ctx: Context, bucket: Bucket, target: Target) -> No
     test = {
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
-        "Time": _time(ctx),
+        "Time": instant(ctx.now),
         "Bucket": bucket.name,
         "RequestId": ctx.call_info.request_id,
-        "HostId": ctx.call_info.request_id,
+        "HostId": host_id(ctx),
     }
+    there = ctx.at(account=bucket.account, region=bucket.region).as_service(S3, bucket.arn)
     try:
-        await _send(_as_s3(ctx, bucket), target.kind, target.arn, json.dumps(test), rehearsal=True)
+        await _send(there, target.kind, target.arn, json.dumps(test), rehearsal=True)
     except AwsError as error:
         if error.code == "NotImplemented":
             raise
-        words = "Unable to validate the following destination configurations"
-        raise errors.invalid_argument(words, target.arn, error.message) from None
-
-
-def _as_s3(ctx: Context, bucket: Bucket) -> Context:
-    return ctx.at(account=bucket.account, region=bucket.region).as_service(PRINCIPAL)
+        why = f"Not authorized to invoke function [{target.arn}]"
+        raise _unable(target.arn, _REFUSALS.get(error.code) or _REFUSALS.get(KINDS[target.kind][1], why)) from None
 
 
 async def _send(ctx: Context, kind: str, arn: str, message: str, *, rehearsal: bool = False) -> None:
     _, _, service, region, account, name = arn.split(":", 5)
     there = ctx.at(account=account, region=region)
     if service == "sqs":
-        queue = await there.call_async("sqs", "GetQueueUrl", {"QueueName": name, "QueueOwnerAWSAccountId": account})
-        await there.call_async("sqs", "SendMessage", {"QueueUrl": queue["QueueUrl"], "MessageBody": message})
+        # S3 asks for no URL: the queue's policy has to allow SendMessage alone.
+        await there.call_async(
+            "sqs", "SendMessage", {"QueueUrl": f"https://sqs.{region}.amazonaws.com/{account}/{name}", "MessageBody": message}
+        )
     elif service == "sns":
         await there.call_async("sns", "Publish", {"TopicArn": arn, "Subject": "Amazon S3 Notification", "Message": message})
     else:
@@ -177,46 +217,19 @@ async def _send(ctx: Context, kind: str, arn: str, message: str, *, rehearsal: b
 
 
 @effect
-async def deliver(ctx: Context, kind: str, arn: str, message: str) -> None:
-    """Hands an event to its target; tried again while the target fails."""
-    await _send(ctx.as_service(PRINCIPAL), kind, arn, message)
+async def deliver(ctx: Context, kind: str, arn: str, message: str, bucket_arn: str = "") -> None:
+    """Hands an event to its target; tried again while the target fails, and dropped where it is gone or shut."""
+    try:
+        await _send(ctx.as_service(S3, bucket_arn), kind, arn, message)
+    except AwsError as error:
+        if not is_final(error):
+            raise
 
 
-def tell(ctx: Context, bucket: Bucket, name: str, stored: Stored, sequencer: str) -> None:
+def tell(ctx: Context, bucket: Bucket, key: str, record: dict[str, Any]) -> None:
     """Has an event delivered to the targets that want it."""
     for target in targets_of(ctx, bucket):
-        if target.wants(f"s3:{name}", stored.key):
-            message = json.dumps({"Records": [record_of(ctx, bucket, name, stored, target.id, sequencer)]})
-            ctx.at(account=bucket.account, region=bucket.region).effect(deliver, target.kind, target.arn, message)
-
-
-def record_of(ctx: Context, bucket: Bucket, name: str, stored: Stored, configuration: str, sequencer: str) -> dict[str, Any]:
-    """The event as targets get it. Source: "Event message structure" in the Amazon S3 User Guide."""
-    about: dict[str, Any] = {"key": quote_plus(stored.key, safe="/")}
-    if not name.startswith(("ObjectRemoved", "LifecycleExpiration")):
-        about["size"] = stored.size
-    if stored.etag and name != "ObjectRemoved:Delete":
-        about["eTag"] = stored.etag
-    if stored.version_id:
-        about["versionId"] = stored.version_id
-    about["sequencer"] = sequencer
-    return {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "awsRegion": bucket.region,
-        "eventTime": _time(ctx),
-        "eventName": name,
-        "userIdentity": {"principalId": f"AWS:{ctx.principal.user_id or ctx.principal.account or 'Anonymous'}"},
-        "requestParameters": {"sourceIPAddress": ctx.call_info.source_ip},
-        "responseElements": {"x-amz-request-id": ctx.call_info.request_id, "x-amz-id-2": ctx.call_info.request_id},
-        "s3": {
-            "s3SchemaVersion": "1.0",
-            "configurationId": configuration,
-            "bucket": {"name": bucket.name, "ownerIdentity": {"principalId": names.canonical_user(bucket.account)}, "arn": bucket.arn},
-            "object": about,
-        },
-    }
-
-
-def _time(ctx: Context) -> str:
-    return ctx.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if target.wants(f"s3:{record['eventName']}", key):
+            told = record | {"s3": record["s3"] | {"configurationId": target.id}}
+            there = ctx.at(account=bucket.account, region=bucket.region)
+            there.effect(deliver, target.kind, target.arn, json.dumps({"Records": [told]}), bucket.arn)

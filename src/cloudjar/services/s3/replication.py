@@ -21,6 +21,7 @@ from cloudjar.services.s3.objects import NULL, Object, Stored, find_version, rem
 KIND = "replication"
 PRINCIPAL = "s3.amazonaws.com"
 MOST_RULES = 1000
+_REASONS = {"NoSuchBucket": "DstBucketNotFound", "AccessDenied": "DstPutObjectNotPermitted"}
 
 
 @operation(on=bucket_arn)
@@ -112,18 +113,38 @@ def replicate(ctx: Context, bucket: Bucket, stored: Stored) -> None:
 @effect
 async def copy_out(ctx: Context, name: str, key: str, version_id: str, rule_ids: list[str]) -> None:
     """Copies one version to each destination, and notes how it went."""
-    status = "COMPLETED"
+    failed: dict[str, str] = {}
     for rule_id in rule_ids:
         try:
             await _copy(ctx, name, key, version_id, rule_id)
-        except AwsError:
+        except AwsError as error:
             # No leave, or no bucket: S3 marks the version, and does not try for ever.
-            status = "FAILED"
+            failed[rule_id] = _REASONS.get(error.code, "DstPutObjectNotPermitted")
     with ctx.transaction():
         bucket = ctx.get(Bucket, name)
         stored = find_version(ctx, bucket, key, version_id) if bucket is not None else None
-        if stored is not None and stored.replication == "PENDING":
-            ctx.put(replace(stored, replication=status))
+        if bucket is None or stored is None:
+            return
+        if stored.replication == "PENDING":
+            stored = ctx.put(replace(stored, replication="FAILED" if failed else "COMPLETED"))
+        _tell_of_failures(ctx, bucket, stored, failed)
+
+
+def _tell_of_failures(ctx: Context, bucket: Bucket, stored: Stored, failed: dict[str, str]) -> None:
+    """Publishes what could not be replicated, for rules that have metrics: those that S3 watches."""
+    from cloudjar.services.s3.events import instant, notify
+
+    for rule in (configuration(ctx, bucket, KIND) or {"Rules": ()})["Rules"]:
+        destination = rule["Destination"]
+        if rule["ID"] in failed and (destination.get("Metrics") or {}).get("Status") == "Enabled":
+            data = {
+                "replicationRuleId": rule["ID"],
+                "destinationBucket": destination["Bucket"],
+                "s3Operation": "OBJECT_DELETE" if stored.is_delete_marker else "OBJECT_PUT",
+                "requestTime": instant(stored.modified),
+                "failureReason": failed[rule["ID"]],
+            }
+            notify(ctx, bucket, "Replication:OperationFailedReplication", stored, {"replicationEventData": data})
 
 
 async def _copy(ctx: Context, name: str, key: str, version_id: str, rule_id: str) -> None:

@@ -14,7 +14,7 @@ from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import replace
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import Bucket, find_bucket, object_arn
-from cloudjar.services.s3.events import notify
+from cloudjar.services.s3.events import instant, notify
 from cloudjar.services.s3.lifecycle import due
 from cloudjar.services.s3.metadata import ARCHIVED
 from cloudjar.services.s3.objects import NULL, Stored, find_object, find_version
@@ -72,7 +72,7 @@ def restore_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     hours = HOURS[stored.storage_class, tier]
     there = ctx.at(account=bucket.account, region=bucket.region)
     there.after(finish, bucket.name, stored.key, stored.version_id or NULL, stored.order, days, seconds=hours * 3600)
-    notify(ctx, bucket, "ObjectRestore:Post", stored)
+    notify(ctx, bucket, "ObjectRestore:Post", stored, detail={"source-storage-class": stored.storage_class})
     return {}
 
 
@@ -85,7 +85,10 @@ def finish(ctx: Context, name: str, key: str, version_id: str, order: int, days:
         return
     until = due(ctx.now, days)
     ready = ctx.put(replace(stored, restoring=False, restored_until=until))
-    notify(ctx, bucket, "ObjectRestore:Completed", ready)
+    ends = instant(until)
+    data = {"lifecycleRestorationExpiryTime": ends, "lifecycleRestoreStorageClass": stored.storage_class}
+    told = {"glacierEventData": {"restoreEventData": data}}
+    notify(ctx, bucket, "ObjectRestore:Completed", ready, told, {"restore-expiry-time": ends, "source-storage-class": stored.storage_class})
     there = ctx.at(account=bucket.account, region=bucket.region)
     there.after(forget, name, key, version_id, order, at=until + timedelta(seconds=1))
 
