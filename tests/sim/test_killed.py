@@ -91,4 +91,3 @@ def test_a_killed_jar_has_kept_its_word(cj, seed):
         for actor in actors:
             actor.check(clients)
     assert all(actor.n for actor in actors)
-

@@ -26,8 +26,8 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import ANONYMOUS, Principal, root_of
 from cloudjar.kernel.records import replace
-from cloudjar.kernel.world import DEFAULT_ACCOUNT, World
-from cloudjar.wire.hosts import parse_host
+from cloudjar.kernel.world import DEFAULT_ACCOUNT, DEFAULT_REGION, World
+from cloudjar.wire.hosts import is_region, parse_host
 from cloudjar.wire.http import Body, BufferedBody, Request
 from cloudjar.wire.models import OperationModel
 from cloudjar.wire.route import Route
@@ -62,6 +62,9 @@ class Authenticator:
         IAM or STS, and sign what they send. Raises AwsError in the words of the service that is called.
         """
         key = target.access_key
+        if target.service == "s3" and target.region and not is_region(target.region):
+            # Old clients sign for "US" until they are told better.
+            raise _no_region(target)
         if key and not self.strict and (root := unsigned_root(key)) is not None:
             return root, body
         try:
@@ -158,6 +161,17 @@ def _check_scope(catalogue: Catalogue, target: Route, request: Request, credenti
     meant = catalogue.by_signing_name.get(name) or catalogue.by_endpoint_prefix.get(name) or ()
     wanted = name if target.service in meant else catalogue.entries[target.service].signing_name
     check_scope(credentials, parse_host(request.host).region or "", {wanted})
+
+
+def _no_region(target: Route) -> AwsError:
+    problem = SignatureProblem(
+        "scope-region",
+        "",
+        s3=f"the region '{target.region}' is wrong; expecting '{DEFAULT_REGION}'",
+        members={"Region": DEFAULT_REGION},
+        query=target.presigned,
+    )
+    return to_aws_error(problem, target.protocol, target.service)
 
 
 class SignedChunks:

@@ -110,3 +110,8 @@ def test_turning_lists_off_needs_a_private_bucket(s3, listed, aws_error):
         s3.put_bucket_ownership_controls(Bucket=listed, OwnershipControls=enforced)
     s3.put_bucket_acl(Bucket=listed, ACL="private")
     s3.put_bucket_ownership_controls(Bucket=listed, OwnershipControls=enforced)
+
+
+def test_lists_for_objects_are_ignored_on_a_new_bucket(s3):
+    s3.create_bucket(Bucket="from-rclone", ACL="bucket-owner-full-control")
+    assert [grant["Permission"] for grant in s3.get_bucket_acl(Bucket="from-rclone")["Grants"]] == ["FULL_CONTROL"]

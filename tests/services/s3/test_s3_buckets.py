@@ -138,3 +138,9 @@ def test_bucket_tags_are_replaced_read_and_removed(s3, bucket, aws_error):
     s3.delete_bucket_tagging(Bucket=bucket)
     with aws_error("NoSuchTagSet"):
         s3.get_bucket_tagging(Bucket=bucket)
+
+
+def test_a_signature_for_no_region_is_told_the_right_one(world, aws_error):
+    with aws_error("AuthorizationHeaderMalformed", "the region 'US' is wrong; expecting 'us-east-1'") as caught:
+        world.client("s3", region="US").list_buckets()
+    assert caught.value.response["Error"]["Region"] == "us-east-1"

@@ -128,7 +128,8 @@ def create_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if ownership not in OWNERSHIPS:
         raise errors.invalid_argument("Invalid x-amz-object-ownership header: " + ownership, "x-amz-object-ownership", ownership)
     grants = [member for member in req if member.startswith("Grant")]
-    listed = req.get("ACL", "private") != "private" or bool(grants)
+    # What speaks of an object's bucket owner means nothing for a bucket: S3 ignores it.
+    listed = req.get("ACL", "private") not in ("private", "bucket-owner-read", "bucket-owner-full-control") or bool(grants)
     if listed and ownership == ENFORCED:
         raise errors.acls_with_ownership()
     existing = ctx.get(Bucket, name)
