@@ -260,8 +260,8 @@ class Connection(asyncio.Protocol):
         """Step the app once; answer at once if that was all, else go on in a task."""
         self._busy = True
         server = self._server
-        call = server.app(Request(head.method, head.path, head.query, head.headers, body, self._scheme, self._peer, self._port))
         try:
+            call = server.app(Request(head.method, head.path, head.query, head.headers, body, self._scheme, self._peer, self._port))
             result = step.start(call)
         except asyncio.CancelledError:
             self._transport.abort()

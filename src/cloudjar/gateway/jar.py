@@ -9,10 +9,10 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
+from types import CoroutineType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -39,6 +39,7 @@ from cloudjar.kernel.worlds import DEFAULT, Worlds
 from cloudjar.services.cloudtrail.recorder import Recorder
 from cloudjar.services.registry import Operation, Services
 from cloudjar.wire.codec import Codec
+from cloudjar.wire.http import Request, Response
 from cloudjar.wire.models import Models, OperationModel
 from cloudjar.wire.route import Route
 from cloudjar.wire.validate import validate
@@ -71,6 +72,9 @@ class CallRecord(msgspec.Struct, frozen=True):
     error: str
     message: str
     milliseconds: float
+
+
+_Noted = tuple[str, str, datetime, str, str, Route | None, Principal, int, AwsError | None, float]
 
 
 class Jar:
@@ -110,7 +114,7 @@ class Jar:
         self.authority = Authority(self.directory / "ca", clock=self.wall)
         self.blobs = BlobStore(self.directory / "blobs")
         self.worlds = Worlds(self.directory, self.blobs, self, flush_each_commit=durability == "full", seed=seed)
-        self.calls: collections.deque[CallRecord] = collections.deque(maxlen=CALLS_KEPT)
+        self._calls: collections.deque[_Noted] = collections.deque(maxlen=CALLS_KEPT)
         self.endpoints = Endpoints(self.worlds, self.answer, listen=listen, tls=self.authority, log=self.log, clock=self.wall)
         self.init: InitScripts | None = None
         self._driver: Driver | None = None
@@ -134,10 +138,14 @@ class Jar:
         await self.endpoints.close(world_name, 1.0)
         await self.worlds.drop(world_name)
 
-    async def answer(self, world_name: str, request: Any) -> Any:
+    def answer(self, world_name: str, request: Request) -> Coroutine[Any, Any, Response]:
         """One request to a world's endpoint; a world that was restored meanwhile is found again by its name."""
         if self.worlds.changing:
-            await self.worlds.changed(world_name)
+            return self._answer_later(world_name, request)
+        return handle(self, self.worlds.open(world_name), request)
+
+    async def _answer_later(self, world_name: str, request: Request) -> Response:
+        await self.worlds.changed(world_name)
         return await handle(self, self.worlds.open(world_name), request)
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
@@ -177,35 +185,37 @@ class Jar:
 
     def call(self, ctx: Context, service: str, operation: str, req: dict[str, Any]) -> dict[str, Any]:
         implemented = self._implemented(service, operation)
-        if implemented.is_async:
-            raise RuntimeError(f"{service}:{operation} waits; call it with call_async, outside a transaction")
         validate(implemented.model, req)
         inner = self._inner(ctx, service, operation)
         try:
             self.authorize(inner, implemented, req)
-            result: dict[str, Any] = implemented.function(inner, req) or {}
+            result = implemented.function(inner, req) or {}
         except AwsError as error:
             inner.world.part(Recorder).note(inner, req, None, error)
             raise
+        if isinstance(result, CoroutineType):
+            result.close()
+            raise RuntimeError(f"{service}:{operation} waits; call it with call_async, outside a transaction")
         inner.world.part(Recorder).note(inner, req, result, None)
-        return result
+        answer: dict[str, Any] = result
+        return answer
 
     async def call_async(self, ctx: Context, service: str, operation: str, req: dict[str, Any]) -> dict[str, Any]:
         implemented = self._implemented(service, operation)
-        if not implemented.is_async:
-            with ctx.transaction():
-                return self.call(ctx, service, operation, req)
         validate(implemented.model, req)
         inner = self._inner(ctx, service, operation)
         try:
             with inner.transaction():
                 self.authorize(inner, implemented, req)
-            result: dict[str, Any] = await implemented.function(inner, req) or {}
+                result = implemented.function(inner, req)
+            if isinstance(result, CoroutineType):
+                result = await result
         except AwsError as error:
             inner.world.part(Recorder).note(inner, req, None, error)
             raise
-        inner.world.part(Recorder).note(inner, req, result, None)
-        return result
+        answer: dict[str, Any] = result or {}
+        inner.world.part(Recorder).note(inner, req, answer, None)
+        return answer
 
     def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
         answer = ctx.as_service(service).call("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": service.split(".")[0]})
@@ -295,28 +305,37 @@ class Jar:
         request_id: str,
         status: int,
         failure: AwsError | None,
+        ended: datetime,
         seconds: float,
     ) -> None:
         """Remembers a call for inspection, and logs failures of ours."""
         if self.log.isEnabledFor(logging.DEBUG):
             name = f"{target.service if target else '?'}.{operation.name if operation else '?'}"
             self.log.debug("AWS %s => %d%s", name, status, f" ({failure.code})" if failure else "")
-        self.calls.append(
+        service = target.service if target else ""
+        name = operation.name if operation else ""
+        self._calls.append((world.name, request_id, ended, service, name, target, principal, status, failure, seconds))
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """The last calls, of all worlds, the latest last. Each call only notes what it was: few are ever looked at."""
+        return [
             CallRecord(
-                request_id,
-                world.clock.now(),
-                world.name,
-                target.service if target else "",
-                operation.name if operation else "",
-                (target.region or "") if target else "",
-                principal.account,
-                principal.arn,
-                status,
-                failure.code if failure else "",
-                failure.message if failure else "",
-                round(seconds * 1000, 3),
+                request_id=request_id,
+                time=ended,
+                world=world,
+                service=service,
+                operation=operation,
+                region=(target.region or "") if target else "",
+                account=principal.account,
+                principal=principal.arn,
+                status=status,
+                error=failure.code if failure else "",
+                message=failure.message if failure else "",
+                milliseconds=round(seconds * 1000, 3),
             )
-        )
+            for world, request_id, ended, service, operation, target, principal, status, failure, seconds in self._calls
+        ]
 
     def _implemented(self, service: str, operation: str) -> Operation:
         found = self.services.service(service)

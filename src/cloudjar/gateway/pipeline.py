@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING
 
 from cloudjar.gateway import checkip, function_urls, own
@@ -55,7 +56,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         if edge is not None and edge.claims(request):
             ctx = _nobody(world, target, request, request_id)
             response = await edge.answer(ctx, request, target.path)
-            edge.finish(ctx, request, target.path, response, edge.entry_of("", None, "", monotonic_seconds() - started))
+            edge.finish(ctx, request, target.path, response, "", {}, "", monotonic_seconds() - started)
             return response
 
         # Which operation? A streamed body stays unread.
@@ -95,20 +96,17 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             ),
         )
 
-        # Authorize and run: one transaction for a `def`; an `async def` opens its own.
-        if implemented.is_async:
-            with ctx.transaction():
-                jar.authorize(ctx, implemented, req)
-            result = await implemented.function(ctx, req)
-        else:
-            while True:
-                try:
-                    with ctx.transaction():
-                        jar.authorize(ctx, implemented, req)
-                        result = implemented.function(ctx, req)
-                    break
-                except StoreFull:
-                    continue  # the map has grown; the same call gives the same answer
+        # Authorize and run: one transaction for a `def`; an `async def`, or what a `def` has left to do, opens its own.
+        while True:
+            try:
+                with ctx.transaction():
+                    jar.authorize(ctx, implemented, req)
+                    result = implemented.function(ctx, req)
+                break
+            except StoreFull:
+                continue  # the map has grown; the same call gives the same answer
+        if isinstance(result, CoroutineType):
+            result = await result
 
         # Serialise.
         response = jar.codec.serialise(operation, result, request_id=request_id, protocol=target.protocol)
@@ -136,12 +134,15 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             service=target.service if target else "s3",
             method=request.method,
         )
+    seconds = monotonic_seconds() - started
     if edge is not None and target is not None and not world.closed:
-        entry = edge.entry_of(operation.name if operation else "", req, failure.code if failure else "", monotonic_seconds() - started)
-        edge.finish(ctx or _nobody(world, target, request, request_id), request, target.path, response, entry)
-    jar.record_call(world, target, operation, principal, request_id, response.status, failure, monotonic_seconds() - started)
+        who = ctx or _nobody(world, target, request, request_id)
+        name, code = operation.name if operation else "", failure.code if failure else ""
+        edge.finish(who, request, target.path, response, name, req or {}, code, seconds)
+    ended = world.clock.now()
+    jar.record_call(world, target, operation, principal, request_id, response.status, failure, ended, seconds)
     if ctx is not None and not world.closed:
-        world.part(Recorder).note(ctx, req, result, failure)
+        world.part(Recorder).note(ctx, req, result, failure, ended)
     return response
 
 

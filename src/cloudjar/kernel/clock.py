@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_instant = datetime.fromtimestamp
 
 
 def wall_seconds() -> float:
@@ -53,12 +54,13 @@ class Clock:
 
     def now(self) -> datetime:
         """The present instant of the world, to the microsecond."""
-        seconds = self.seconds()
+        state = self.state
+        seconds = state.world + (self._wall() - state.wall) * state.rate if state.rate else state.world
         # The machine's clock may be set back; a world's records must not go back with it.
         if seconds < self._last:
             seconds = self._last
         self._last = seconds
-        return datetime.fromtimestamp(seconds, UTC)
+        return _instant(seconds, UTC)
 
     def seconds(self) -> float:
         """World seconds since 1970."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SEEN_KEPT = 64
+"""Records that a transaction remembers having read."""
+
 
 class Call:
     """What is known of the request behind a context; timers and listeners have an empty one."""
@@ -101,9 +104,20 @@ class Context:
 
     def get(self, type_: type[R], *key: keys.Part) -> R | None:
         """The record with this key in this account and Region, or None."""
-        table = type_.__table__
-        raw = self._open().get(table.prefix(self.account, self.region) + keys.encode(key))
-        return None if raw is None else table.decode(raw)
+        table, txn = type_.__table__, self._unit.txn
+        if txn is None:
+            txn = self._open()
+        full = table.prefix(self.account, self.region) + keys.encode(key)
+        # The judge, the operation and its helpers read the same few records: each is decoded once in a transaction.
+        found: R | None = txn.seen.get(full)
+        if found is None:
+            raw = txn.get(full)
+            if raw is None:
+                return None
+            found = table.decode(raw)
+            if len(txn.seen) < SEEN_KEPT:
+                txn.seen[full] = found
+        return found
 
     def put(self, value: R) -> R:
         """Stores a record in place of the one with the same key; gives it back."""
@@ -113,12 +127,15 @@ class Context:
         key = table.prefix(self.account, self.region) + primary
         if table.indexes or table.blobs:
             fresh = index_keys(table, self.account, self.region, value, primary)
-            old = txn.get(key)
-            if old is not None:
-                stale = index_keys(table, self.account, self.region, table.decode(old), primary)
+            old = txn.seen.get(key)
+            if old is None and (raw := txn.get(key)) is not None:
+                old = table.decode(raw)
+            if old is not None and (stale := index_keys(table, self.account, self.region, old, primary)) != fresh:
                 for entry in set(stale).difference(fresh):
                     txn.delete(entry)
                 fresh = list(set(fresh).difference(stale))
+            elif old is not None:
+                fresh = []
             for entry in fresh:
                 txn.put(entry, primary)
         txn.put(key, ENCODE(value))

@@ -27,8 +27,9 @@ def encode(parts: Iterable[Part]) -> bytes:
     out = b""
     for part in parts:
         if type(part) is str:
-            raw = part.encode("utf-8", "surrogatepass")
-            out += _STR + (raw.replace(b"\0", b"\0\xff") if b"\0" in raw else raw) + b"\0"
+            # ASCII, as nearly all ids are, holds no surrogates, and is encoded in half the time when nobody has to look for them.
+            raw = part.encode() if part.isascii() else part.encode("utf-8", "surrogatepass")
+            out += b"\x02%b\x00" % (raw.replace(b"\0", b"\0\xff") if b"\0" in raw else raw)
         elif isinstance(part, int):
             if not -_BIAS <= part < _BIAS:
                 raise OverflowError(f"{part} does not fit in a key")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 import msgspec
@@ -12,6 +11,9 @@ from cloudjar.kernel import keys
 from cloudjar.kernel.keys import Part
 
 Scope = Literal["region", "account", "world"]
+
+PLACES_KEPT = 512
+"""Prefixes that a table keeps encoded; who touches more accounts and Regions than that has them encoded again."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
@@ -28,7 +30,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, metaclass=_FrozenS
 class Table:
     """How one record type is stored: its key, its indexes, and how wide its names are unique."""
 
-    __slots__ = ("blobs", "decode", "family", "indexes", "key", "name", "primary", "scope", "type")
+    __slots__ = ("_places", "blobs", "decode", "family", "indexes", "key", "name", "primary", "scope", "type")
 
     def __init__(
         self,
@@ -46,15 +48,22 @@ class Table:
         self.scope = scope
         self.indexes = indexes
         self.blobs = blobs
+        self._places: dict[tuple[str, str, str], bytes] = {}
         self.decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(type_).decode
 
     def prefix(self, account: str, region: str, index: str = "") -> bytes:
         """The bytes that all keys of this table (or of one of its indexes) in one place start with."""
-        if self.scope == "world":
-            account = region = ""
-        elif self.scope == "account":
-            region = ""
-        return _prefix(account, region, f"{self.name}#{index}" if index else self.name)
+        place = (account, region, index)
+        found = self._places.get(place)
+        if found is None:
+            if self.scope == "world":
+                account = region = ""
+            elif self.scope == "account":
+                region = ""
+            if len(self._places) >= PLACES_KEPT:
+                self._places.clear()
+            found = self._places[place] = keys.encode((account, region, f"{self.name}#{index}" if index else self.name))
+        return found
 
     def key_of(self, record: Record) -> bytes:
         """The record's key, without the table's prefix."""
@@ -111,11 +120,6 @@ def index_keys(table: Table, account: str, region: str, value: Record, primary: 
 
 BLOBS_PREFIX = keys.encode(("", "", "#blobs"))
 """Under it, one entry for each (blob, record that holds it)."""
-
-
-@lru_cache(maxsize=4096)
-def _prefix(account: str, region: str, name: str) -> bytes:
-    return keys.encode((account, region, name))
 
 
 def _fields(names: str | tuple[str, ...]) -> tuple[str, ...]:

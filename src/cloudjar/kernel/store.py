@@ -37,7 +37,7 @@ class StoreUnreadable(Exception):
 class Transaction:
     """One write transaction: sees its own writes; all or nothing. Obtained from `Store.transaction`."""
 
-    __slots__ = ("_env", "_on_commit", "_txn", "bytes_written")
+    __slots__ = ("_env", "_on_commit", "_txn", "bytes_written", "seen")
 
     def __init__(self, env: lmdb.Environment, txn: Any) -> None:
         self._env = env
@@ -45,6 +45,8 @@ class Transaction:
         self._txn = txn
         self._on_commit: list[Callable[[], None]] = []
         self.bytes_written = 0
+        self.seen: dict[bytes, Any] = {}
+        """What readers made of the values of keys, for `Context` to keep; a key that changes is forgotten."""
 
     def get(self, key: bytes) -> bytes | None:
         """The value under `key`, or None."""
@@ -55,6 +57,8 @@ class Transaction:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Sets `key` to `value`, replacing what was there."""
+        if self.seen:
+            self.seen.pop(key, None)
         if len(key) > _LONGEST_KEY:
             self._long_put(key, value)
             return
@@ -63,6 +67,8 @@ class Transaction:
 
     def delete(self, key: bytes) -> bool:
         """Removes `key`; says whether it was there."""
+        if self.seen:
+            self.seen.pop(key, None)
         if len(key) > _LONGEST_KEY:
             return self._long_put(key, None)
         self.bytes_written += len(key)
@@ -98,6 +104,7 @@ class Transaction:
             yield
         except BaseException:
             child.abort()
+            self.seen.clear()
             del self._on_commit[callbacks:]
             raise
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 from zlib import crc32
 
@@ -50,11 +51,19 @@ def new(algorithm: str) -> Hasher:
     if algorithm == "CRC32":
         return Crc(crc32, 4)
     if algorithm in CRC_NAMES:
-        # Imported when the first one is wanted: it costs 20 ms.
-        import anycrc
-
-        name, length = CRC_NAMES[algorithm]
-        return Crc(anycrc.Model(name).calc, length)
+        return Crc(*_calculator(algorithm))
+    if algorithm == "MD5":
+        return hashlib.md5(usedforsecurity=False)
     if algorithm not in ALGORITHMS:
         raise KeyError(algorithm)
     return hashlib.new(algorithm.lower(), usedforsecurity=False)
+
+
+@cache
+def _calculator(algorithm: str) -> tuple[Callable[[Bytes, int], int], int]:
+    """A CRC's function, whose tables are made once, and its length."""
+    # Imported when the first one is wanted: it costs 20 ms.
+    import anycrc
+
+    name, length = CRC_NAMES[algorithm]
+    return anycrc.Model(name).calc, length

@@ -118,13 +118,13 @@ class Recorder:
         self.wants_data = True
         """Whether any trail takes data events; found out when first stored."""
 
-    def note(self, ctx: Context, request: Any, response: Any, failure: AwsError | None) -> None:
-        """Remembers a call that has ended."""
+    def note(self, ctx: Context, request: Any, response: Any, failure: AwsError | None, ended: datetime | None = None) -> None:
+        """Remembers a call that has ended: just now, or when `ended` says."""
         call = ctx.call_info
         data = call.operation in DATA.get(call.service, ())
         if data and not self.wants_data:
             return
-        self._notes.append(_Note(ctx, self._world.clock.now(), request, response, failure, data))
+        self._notes.append(_Note(ctx, ended or self._world.clock.now(), request, response, failure, data))
         if len(self._notes) >= NOTES_KEPT:
             self.store()
         elif self._alarm is None:
@@ -163,25 +163,35 @@ def place(service: str, region: str) -> str:
 
 
 def _store(ctx: Context, notes: Iterable[_Note]) -> None:
-    heads: dict[tuple[str, str], Head] = {}
+    trails: dict[tuple[str, str], _Trail] = {}
+    places: dict[tuple[str, str], str] = {}
     for note in notes:
         account = note.ctx.account or DEFAULT_ACCOUNT
-        region = place(note.ctx.call_info.service, note.ctx.region)
+        asked = (note.ctx.call_info.service, note.ctx.region)
+        region = places.get(asked) or places.setdefault(asked, place(*asked))
         other = _other_account(note, account)
         shared = ""
         for each in (account, other) if other else (account,):
-            there = ctx.at(account=each, region=region)
-            head = heads.get((each, region)) or there.get(Head, region) or Head(region)
-            head = heads[each, region] = replace(head, number=head.number + 1)
+            trail = trails.get((each, region)) or trails.setdefault((each, region), _Trail(ctx, each, region))
+            trail.number += 1
             if other and not shared:
-                shared = _uuid("shared", each, region, head.number)
-            there.put(_event(note, each, region, head.number, shared))
-            if head.number > EVENTS_KEPT:
-                old = there.get(CallEvent, head.number - EVENTS_KEPT)
+                shared = _uuid("shared", each, region, trail.number)
+            trail.ctx.put(_event(note, each, region, trail.number, shared))
+            if trail.number > EVENTS_KEPT:
+                old = trail.ctx.get(CallEvent, trail.number - EVENTS_KEPT)
                 if old is not None:
-                    there.delete(old)
-    for (account, _), head in heads.items():
-        ctx.at(account=account).put(head)
+                    trail.ctx.delete(old)
+    for trail in trails.values():
+        trail.ctx.put(replace(trail.head, number=trail.number))
+
+
+class _Trail:
+    """The calls of an account in a Region, while some are added."""
+
+    def __init__(self, ctx: Context, account: str, region: str) -> None:
+        self.ctx = ctx.at(account=account, region=region)
+        self.head = self.ctx.get(Head, region) or Head(region)
+        self.number = self.head.number
 
 
 def _event(note: _Note, account: str, region: str, number: int, shared: str) -> CallEvent:

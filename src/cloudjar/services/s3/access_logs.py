@@ -89,9 +89,7 @@ def get_bucket_logging(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 
 def note(ctx: Context, name: str, request: Request, response: Response, entry: Entry) -> None:
-    """Keeps a line of a call on a logged bucket."""
-    if name not in ctx.world.part(LoggedBuckets).names:
-        return
+    """Keeps a line of a call on a bucket, if it is still logged."""
     with ctx.transaction():
         bucket = ctx.get(Bucket, name)
         if bucket is None or configuration(ctx, bucket, KIND) is None:

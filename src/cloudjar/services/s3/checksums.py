@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.objects import Checksum, Stored
+from cloudjar.wire import checksums
 
 ALGORITHMS = {
     "CRC32": "ChecksumCRC32",
@@ -22,7 +23,10 @@ ALGORITHMS = {
 }
 """Algorithm -> the member that carries its value."""
 
+ALGORITHM_OF = {member: algorithm for algorithm, member in ALGORITHMS.items()}
+
 REFUSED = ("XXHASH64", "XXHASH3", "XXHASH128")
+_REFUSED_MEMBERS = frozenset(f"Checksum{name}" for name in REFUSED)
 
 DEFAULT = "CRC64NVME"
 """What S3 works out for an upload that came without a checksum."""
@@ -48,8 +52,6 @@ class Claim:
 
 def new_hash(algorithm: str) -> Hash:
     """A fresh hash."""
-    from cloudjar.wire import checksums
-
     return checksums.new(algorithm)
 
 
@@ -60,10 +62,10 @@ def encode(digest: bytes) -> str:
 
 def read_claim(req: dict[str, Any], headers: Mapping[str, str]) -> Claim:
     """The one checksum that a request carries in a header or announces as a trailer; raises InvalidRequest when it contradicts itself."""
-    values = [(algorithm, req[member]) for algorithm, member in ALGORITHMS.items() if member in req]
-    for name in REFUSED:
-        if f"Checksum{name}" in req or req.get("ChecksumAlgorithm") == name:
-            raise not_implemented("s3", "checksums", name)
+    values = [(ALGORITHM_OF[member], req[member]) for member in ALGORITHM_OF.keys() & req.keys()]
+    wanted = req.get("ChecksumAlgorithm")
+    if wanted in REFUSED or not _REFUSED_MEMBERS.isdisjoint(req):
+        raise not_implemented("s3", "checksums", next(name for name in REFUSED if name == wanted or f"Checksum{name}" in req))
     if len(values) > 1:
         raise errors.invalid_request("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
     announced = headers.get("x-amz-trailer", "").lower().removeprefix("x-amz-checksum-").upper()
@@ -71,7 +73,6 @@ def read_claim(req: dict[str, Any], headers: Mapping[str, str]) -> Claim:
         if announced not in ALGORITHMS:
             raise errors.invalid_request("The value specified in the x-amz-trailer header is not supported")
         values = [(announced, None)]
-    wanted = req.get("ChecksumAlgorithm")
     if wanted is not None:
         wanted = check_algorithm(wanted)
         if not values:

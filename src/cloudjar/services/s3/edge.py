@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cloudjar.kernel.context import Context
-from cloudjar.services.s3.access_logs import Entry, note
+from cloudjar.services.s3.access_logs import Entry, LoggedBuckets, note
 from cloudjar.services.s3.access_points import may_be_one
 from cloudjar.services.s3.buckets import reached
 from cloudjar.services.s3.checksums import ALGORITHMS
@@ -50,8 +50,10 @@ def check_body(request: Request, operation: str, body: bytes) -> None:
             check_claim(algorithm, value, body)
 
 
-def finish(ctx: Context, request: Request, path: str, response: Response, entry: Entry) -> None:
-    """Adds what a browser wants to know, and notes the call for the bucket's access log."""
+def finish(
+    ctx: Context, request: Request, path: str, response: Response, operation: str, req: dict[str, Any], error: str, seconds: float
+) -> None:
+    """Adds what a browser wants to know, and notes the call for the access log. The last four: what the pipeline knows of it."""
     origin = request.headers.get("origin")
     name = path.split("/", 2)[1]
     if may_be_one(name) or name[:6] == "arn%3A":
@@ -59,7 +61,9 @@ def finish(ctx: Context, request: Request, path: str, response: Response, entry:
     if origin and request.method != "OPTIONS":
         with ctx.transaction():
             response.headers.update(answer_headers(ctx, website_bucket(request.host) or name, origin, request.method))
-    note(ctx, name, request, response, entry)
+    if name in ctx.world.part(LoggedBuckets).names:
+        entry = Entry(operation, req.get("Key") or "", req.get("VersionId") or "", error, seconds)
+        note(ctx, name, request, response, entry)
 
 
 def _bucket_name(ctx: Context, name: str) -> str:
@@ -67,8 +71,3 @@ def _bucket_name(ctx: Context, name: str) -> str:
     with ctx.transaction():
         bucket = reached(ctx, name)
     return bucket.name if bucket is not None else name
-
-
-def entry_of(operation: str, req: dict[str, Any] | None, error: str, seconds: float) -> Entry:
-    """What the pipeline knows of a call."""
-    return Entry(operation, (req or {}).get("Key") or "", (req or {}).get("VersionId") or "", error, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -39,15 +40,24 @@ SYSTEM_ATTRIBUTES = frozenset(
 
 
 @operation(on=on_queue)
-async def receive_message(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+def receive_message(ctx: Context, req: dict[str, Any]) -> dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]:
     _check(req)
     poll = Poll(ctx, req)
-    while True:
-        messages, queue, seconds = poll.try_once()
-        if messages or seconds <= 0:
-            return {"Messages": messages} if messages else {}
-        if not await ctx.world.part(waiters.Waiters).wait(ctx, queue, seconds):
+    messages, queue, seconds = poll.try_here()
+    if messages or seconds <= 0:
+        return {"Messages": messages} if messages else {}
+    return _wait(poll, queue, seconds)
+
+
+async def _wait(poll: Poll, queue: int, seconds: float) -> dict[str, Any]:
+    """The rest of a long poll, after a first try that found nothing."""
+    messages: list[dict[str, Any]] = []
+    line = poll.ctx.world.part(waiters.Waiters)
+    while not messages and seconds > 0:
+        if not await line.wait(poll.ctx, queue, seconds):
             return {}
+        messages, queue, seconds = poll.try_once()
+    return {"Messages": messages} if messages else {}
 
 
 class Poll:
@@ -70,11 +80,12 @@ class Poll:
         while True:
             try:
                 with self.ctx.transaction():
-                    return self._try()
+                    return self.try_here()
             except StoreFull:
                 continue  # the map has grown; the same call gives the same answer
 
-    def _try(self) -> tuple[list[dict[str, Any]], int, float]:
+    def try_here(self) -> tuple[list[dict[str, Any]], int, float]:
+        """The same, in the transaction that is open."""
         home, queue = addressed(self.ctx, self.req)
         if self.timer:
             home.cancel(self.timer)
