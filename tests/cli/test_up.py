@@ -114,6 +114,22 @@ def test_ephemeral_keeps_nothing(cj, client):
     assert not (cj.data / "worlds").exists()
 
 
+def test_an_ephemeral_jar_runs_beside_the_one_that_keeps(cj):
+    usual = {"CLOUDJAR_DATA": ""}
+    try:
+        kept = cj.up(**usual)
+        beside = cj.up("--ephemeral", **usual)
+        assert beside["port"] != kept["port"]
+        assert beside["data"] is None
+        assert cj("status", "--json", **usual).json["endpoint"] == kept["endpoint"]
+        cj("down", **usual)
+        assert cj("status", "--json", **usual).json["endpoint"] == beside["endpoint"]
+    finally:
+        cj("down", **usual)
+        cj("down", **usual)
+    assert cj("status", **usual).code == 3
+
+
 def test_up_again_while_it_runs_says_so_and_is_no_error(cj):
     note = cj.up()
     again = cj("up", "--json")

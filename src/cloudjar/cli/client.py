@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 from cloudjar.cli.problem import FAILED, NOT_RUNNING, Problem
-from cloudjar.cli.up import home_directory
+from cloudjar.cli.up import running_home
 from cloudjar.gateway.home import Home
 
 TIMEOUT_SECONDS = 3600.0
@@ -108,7 +108,7 @@ def find(args: Namespace, environ: Mapping[str, str]) -> Client:
         if not endpoint.startswith(("http://", "https://")):
             raise Problem(f"{args.endpoint} is not a URL of a jar, such as http://localhost:4566.")
         return Client(endpoint)
-    home = home_directory(args, environ)
+    home = running_home(args, environ)
     note = Home(home).note()
     if note is None:
         raise Problem(f"No jar runs in {home}. `cloudjar up` starts one.", NOT_RUNNING, "NotRunning")

@@ -14,7 +14,7 @@ from typing import Any
 from cloudjar import __version__
 from cloudjar.cli import show
 from cloudjar.cli.problem import FAILED
-from cloudjar.cli.up import home_directory
+from cloudjar.cli.up import running_home
 from cloudjar.compute.driver import Driver, choose
 from cloudjar.gateway.home import Home
 
@@ -41,7 +41,7 @@ def doctor(args: Namespace, environ: Mapping[str, str]) -> int:
 
 def examine(args: Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
     """All findings, as values."""
-    home = Home(home_directory(args, environ))
+    home = Home(running_home(args, environ))
     note = home.note()
     drivers = _drivers()
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cloudjar.cli import client, show
 from cloudjar.cli.problem import FAILED, Problem
-from cloudjar.cli.up import home_directory
+from cloudjar.cli.up import running_home
 
 REGION = "us-east-1"
 NAMES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_CA_BUNDLE")
@@ -39,7 +39,7 @@ def env(args: Namespace, environ: Mapping[str, str]) -> int:
         # The user's own Region stays: every Region is here.
         "AWS_DEFAULT_REGION": environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or REGION,
         "AWS_REGION": environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or REGION,
-        "AWS_CA_BUNDLE": str(_bundle(jar, home_directory(args, environ))),
+        "AWS_CA_BUNDLE": str(_bundle(jar, running_home(args, environ))),
         **{name: None for name in STALE if name in environ},
     }
     _print(settings, shell)

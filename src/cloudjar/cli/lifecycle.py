@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from cloudjar.cli import client, show
 from cloudjar.cli.problem import FAILED, NOT_RUNNING, Problem
-from cloudjar.cli.up import home_directory
+from cloudjar.cli.up import running_home
 from cloudjar.gateway.home import Home
 from cloudjar.kernel.clock import monotonic_seconds, pause
 
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.02
 
 def down(args: Namespace, environ: Mapping[str, str]) -> int:
     """Ends the jar gracefully, and waits for its end."""
-    home = Home(home_directory(args, environ))
+    home = Home(running_home(args, environ))
     note = ready_note(home, args.timeout)
     if note is None:
         show.as_json({"stopped": False}) if args.json else show.say(f"No jar runs in {home.directory}.")
@@ -40,7 +40,7 @@ def down(args: Namespace, environ: Mapping[str, str]) -> int:
 
 def status(args: Namespace, environ: Mapping[str, str]) -> int:
     """Says whether a jar runs, and where; the exit code says it too."""
-    home = Home(home_directory(args, environ))
+    home = Home(running_home(args, environ))
     try:
         jar = client.find(args, environ)
         found = jar.get("/_cloudjar/info")
@@ -70,7 +70,7 @@ def status(args: Namespace, environ: Mapping[str, str]) -> int:
 
 def logs(args: Namespace, environ: Mapping[str, str]) -> int:
     """Shows the end of the log; with --follow, goes on until interrupted."""
-    home = Home(home_directory(args, environ))
+    home = Home(running_home(args, environ))
     try:
         file = home.log.open(encoding="utf-8", errors="replace")
     except FileNotFoundError:

@@ -24,13 +24,24 @@ LOCALSTACK_INIT = Path("/etc/localstack/init")
 _CODES = {"PortTaken": PORT_TAKEN, "HomeTaken": HOME_TAKEN}
 
 
-def home_directory(args: Namespace, environ: Mapping[str, str]) -> Path:
-    """The jar's directory: --data, $CLOUDJAR_DATA, or the user's data directory."""
+def home_directory(args: Namespace, environ: Mapping[str, str], *, ephemeral: bool = False) -> Path:
+    """A jar's directory: --data, $CLOUDJAR_DATA, or in the user's data directory; there an ephemeral jar has one of its own, so that it
+    can run beside the one that keeps."""
     chosen = args.data or environ.get("CLOUDJAR_DATA")
     if chosen:
         return Path(chosen).expanduser().absolute()
     base = environ.get("XDG_DATA_HOME") or ""
-    return (Path(base) if base.startswith("/") else Path("~/.local/share").expanduser()) / "cloudjar"
+    parent = Path(base) if base.startswith("/") else Path("~/.local/share").expanduser()
+    return parent / ("cloudjar-ephemeral" if ephemeral else "cloudjar")
+
+
+def running_home(args: Namespace, environ: Mapping[str, str]) -> Path:
+    """The directory of the jar that a command is about: the ephemeral one's if that alone runs."""
+    from cloudjar.gateway.home import Home
+
+    home = home_directory(args, environ)
+    ephemeral = home_directory(args, environ, ephemeral=True)
+    return ephemeral if ephemeral != home and not Home(home).taken() and Home(ephemeral).taken() else home
 
 
 def up(args: Namespace, environ: Mapping[str, str]) -> int:
@@ -40,10 +51,11 @@ def up(args: Namespace, environ: Mapping[str, str]) -> int:
     given = settings(environ)
     for warning in given.warnings:
         print(f"cloudjar: {warning}", file=sys.stderr)
-    home = home_directory(args, environ)
+    ephemeral = args.ephemeral or given.ephemeral
+    home = home_directory(args, environ, ephemeral=ephemeral)
     choices = {
         "home": home,
-        "ephemeral": args.ephemeral or given.ephemeral,
+        "ephemeral": ephemeral,
         "listen": tuple(each.strip() for each in args.listen.split(",")) if args.listen else given.listen or ("127.0.0.1",),
         "port": args.port if args.port is not None else given.port if given.port is not None else 4566,
         "iam": args.iam,
