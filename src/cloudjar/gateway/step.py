@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 
 _EAGER_TASKS = sys.version_info >= (3, 12)
+_eager_task: Callable[..., asyncio.Task[Any]] = asyncio.Task
+"""With `eager_start`, which type checkers of an older Python do not know, a task makes its first step at once, in a context of its own."""
 
 
 def start(call: Coroutine[Any, Any, T]) -> T | asyncio.Task[T]:
@@ -21,20 +23,15 @@ def start(call: Coroutine[Any, Any, T]) -> T | asyncio.Task[T]:
     The call has one context of its own throughout. Before Python 3.12 its first step is made by hand: asyncio.current_task() is None in
     it, and asyncio.timeout() and TaskGroup cannot be entered before the first suspension.
     """
-    context = contextvars.copy_context()
     if _EAGER_TASKS:
-        task = context.run(_start_eagerly, call, context)
+        task = _eager_task(call, loop=asyncio.get_running_loop(), eager_start=True)
         return task.result() if task.done() else task
+    context = contextvars.copy_context()
     try:
         waiting_for = context.run(call.send, None)
     except StopIteration as finished:
         return cast(T, finished.value)
     return asyncio.get_running_loop().create_task(_resume(call, waiting_for), context=context)
-
-
-def _start_eagerly(call: Coroutine[Any, Any, T], context: contextvars.Context) -> asyncio.Task[T]:
-    make: Callable[..., asyncio.Task[T]] = asyncio.Task
-    return make(call, loop=asyncio.get_running_loop(), context=context, eager_start=True)
 
 
 @types.coroutine
