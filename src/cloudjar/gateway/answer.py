@@ -26,6 +26,15 @@ class Framed:
 def frame(request: Head, response: Response, keep_alive: bool, date: str) -> Framed:
     """Choose the framing (RFC 9112, 6) and render the head; raises ValueError for headers that no client could read."""
     headers, body, status = response.headers, response.body, response.status
+    if type(body) is bytes and keep_alive and request.minor and request.method != "HEAD" and status not in _BODILESS:
+        # What nearly every answer is: bytes on a connection that stays open.
+        if "content-length" in headers:
+            headers = {**headers, "content-length": str(len(body))}
+            tail = f"date: {date}\r\n"
+        else:
+            tail = f"content-length: {len(body)}\r\ndate: {date}\r\n"
+        if "date" not in headers:
+            return Framed(render_head(status, headers, tail), False, False, None, True)
     bodiless = status in _BODILESS or request.method == "HEAD"
     chunked = False
     tail = ""

@@ -67,6 +67,7 @@ class Known:
     """What a world's principals may do, as last read. A part of the world."""
 
     def __init__(self, world: World) -> None:
+        self.members: dict[str, tuple[int, bool]] = {}
         self.policies: dict[tuple[str, str, tuple[str, ...]], tuple[tuple[int, int], PolicySet]] = {}
 
 
@@ -87,14 +88,14 @@ class Judge:
         service = operation.model.service.name
         hooks = self._hooks(service)
         # An account's root user needs no policy; only its organization's, and the resources' own, can stand in its way.
-        if principal.kind == "root" and hooks is None and ctx.get(Member, principal.account) is None:
+        if principal.kind == "root" and hooks is None and not self._is_member(ctx, principal.account):
             return
         if service == "sts" and (operation.name in FEDERATED or principal.kind in ("root", "service")):
             return
         if principal.kind == "service" and (hooks is None or principal.arn.partition(".")[0] == service):
             # A service's work on its own things, and on those that have no policy of their own.
             return
-        if principal.kind == "root" and ctx.get(Member, principal.account) is None and self._is_own(ctx, operation, req, hooks):
+        if principal.kind == "root" and not self._is_member(ctx, principal.account) and self._is_own(ctx, operation, req, hooks):
             return
         self._judge(ctx, operation, req, hooks)
 
@@ -144,7 +145,7 @@ class Judge:
     ) -> Iterator[tuple[AuthzRequest, Decision]]:
         """The questions that policies have to answer, and what they say."""
         principal = ctx.principal
-        plain_root = principal.kind == "root" and ctx.get(Member, principal.account) is None
+        plain_root = principal.kind == "root" and not self._is_member(ctx, principal.account)
         shared: Keys | None = None
         own: PolicySet | None = None
         for ask in questions:
@@ -199,6 +200,19 @@ class Judge:
         behind = replace(request, resource=arn, resource_account=held.account)
         ask = Ask(named(request.action), arn)
         return behind, decide(behind, self._bearing(ctx, PolicySet(identity=everything), held, ask, held.account))
+
+    def _is_member(self, ctx: Context, account: str) -> bool:
+        """Whether an account belongs to an organization; remembered, because every call asks."""
+        if not ctx.call_info.headers or ctx.call_info.via:
+            # Inside another call's transaction: what is seen here may yet be rolled back.
+            return ctx.get(Member, account) is not None
+        known, version = ctx.world.part(Known), ctx.world.versions["organizations"]
+        found = known.members.get(account)
+        if found is None or found[0] != version:
+            if len(known.members) >= PRINCIPALS_KEPT:
+                known.members.clear()
+            found = known.members[account] = (version, ctx.get(Member, account) is not None)
+        return found[1]
 
     # What bears on a call
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cloudjar.kernel.errors import AwsError
 from cloudjar.wire import patches
@@ -38,7 +39,7 @@ class Route:
     """The operation and its labels, where they had to be found to tell the service."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class Scope:
     """The credential scope of a signature: who signs, where, for which signing name."""
 
@@ -120,7 +121,8 @@ def read_scope(request: Request) -> Scope | None:
         start = authorization.find("Credential=")
         if start >= 0:
             end = authorization.find(",", start)
-            return split_scope(authorization[start + 11 : end if end >= 0 else None].strip(), request, presigned=False)
+            credential = authorization[start + 11 : end if end >= 0 else None].strip()
+            return known_scope(credential) or split_scope(credential, request, presigned=False)
         if authorization[:4] == "AWS " and ":" in authorization:
             return Scope(authorization[4:].rpartition(":")[0].strip(), None, "s3")
     query = request.query
@@ -129,6 +131,13 @@ def read_scope(request: Request) -> Scope | None:
     if "AWSAccessKeyId=" in query and "Signature=" in query:
         return Scope(decoded(parameter(query, "AWSAccessKeyId")), None, "s3", presigned=True)
     return None
+
+
+@lru_cache(maxsize=1024)
+def known_scope(credential: str) -> Scope | None:
+    """The scope of a header's SigV4 credential, which a client repeats all day; None for other forms."""
+    parts = credential.split("/")
+    return Scope(parts[0], parts[2], parts[3]) if len(parts) == 5 else None
 
 
 def split_scope(credential: str, request: Request, presigned: bool) -> Scope | None:

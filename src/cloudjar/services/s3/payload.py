@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from hashlib import md5, sha256
 from typing import Any
@@ -74,10 +74,17 @@ class Intake:
             self.nonce, self.cipher = seal.start()
 
     def take(self, chunk: bytes) -> bytes:
-        """Hashes bytes; gives them as they are kept."""
-        for item in self.hashes.values():
-            item.update(chunk)
+        """Hashes bytes, but for their MD5; gives them as they are kept."""
+        for name, item in self.hashes.items():
+            if name != "MD5":
+                item.update(chunk)
         return chunk if self.cipher is None else self.cipher.update(chunk)
+
+    def take_md5(self, chunks: Iterable[bytes]) -> None:
+        """The rest of `take`, for who has another thread for it."""
+        update = self.hashes["MD5"].update
+        for chunk in chunks:
+            update(chunk)
 
     def check(self, size: int) -> tuple[str, Checksum | None, Checksum | None]:
         """Holds the whole against what the client said; gives the entity tag, the checksum to keep and the one that was claimed."""
@@ -116,6 +123,7 @@ def receive_now(ctx: Context, req: dict[str, Any], seal: Seal | None = None) -> 
     body = req.get("Body")
     data: bytes = body if type(body) is bytes else b"" if body is None else body.data
     intake = Intake(ctx, req, req.get("ContentLength", len(data)), None, seal)
+    intake.take_md5((data,))
     kept = intake.take(data)
     etag, checksum, claimed = intake.check(len(data))
     return Received(ctx.blobs.put(kept), etag, checksum, claimed, intake.nonce)
@@ -166,10 +174,10 @@ def as_body(value: Any) -> Body:
 
 
 async def _pump(intake: Intake, source: AsyncIterator[bytes], writer: BlobWriter) -> int:
-    """Moves all bytes into the blob and the hashes. Small bodies in place; large ones batch by batch on another thread."""
+    """Moves all bytes into the blob and the hashes. Small bodies in place; large ones batch by batch on two threads."""
     batch: list[bytes] = []
     size = waiting = 0
-    working: asyncio.Task[None] | None = None
+    working: asyncio.Future[Any] | None = None
     try:
         async for chunk in source:
             batch.append(chunk)
@@ -180,12 +188,17 @@ async def _pump(intake: Intake, source: AsyncIterator[bytes], writer: BlobWriter
                     raise errors.too_large(size, LARGEST_PUT)
                 if working is not None:
                     await working
-                working = asyncio.ensure_future(intake.ctx.offload(_take, batch, writer, intake))
+                # MD5 takes longer than all the rest together (600 MB/s, where SHA-256 makes 1,400 and the CRCs 12,000): it has a
+                # thread to itself. Both let go of the interpreter, so that the next bytes come in meanwhile.
+                offload = intake.ctx.offload
+                working = asyncio.gather(offload(intake.take_md5, batch), offload(_take, batch, writer, intake))
                 batch, waiting = [], 0
     finally:
-        # The thread must be done with the blob before anybody finishes it or throws it away.
+        # The threads must be done with the blob before anybody finishes it or throws it away.
         if working is not None:
-            await working
+            await asyncio.wait((working,))
+            working.result()
+    intake.take_md5(batch)
     _take(batch, writer, intake)
     return size
 
