@@ -154,6 +154,7 @@ def test_doctor_says_which_driver_runs_things_and_why(cj):
     found = cj("doctor", "--json").json
     assert found["driver"] in [row["driver"] for row in found["drivers"] if row["available"]]
     assert all(row["why"] for row in found["drivers"])
+    assert all(row["internet"] for row in found["drivers"] if row["available"])
     assert found["driver"] in cj("doctor").out
 
 

@@ -15,6 +15,7 @@ from laboratory import processes_with, wait_for_end
 JAR = """
 import asyncio, sys
 from pathlib import Path
+from cloudjar.compute.driver import Unsupported
 from cloudjar.compute.process import Process
 from cloudjar.compute.sandbox import Sandbox
 from cloudjar.compute.spec import Limits, Spec
@@ -25,18 +26,27 @@ async def main(name, directory, marker, rounds):
         print("skip", driver.probe().why, flush=True)
         return
     script = f"trap '' TERM HUP; setsid sleep {marker} & (setsid sh -c 'sleep {marker}; true' &); sleep {marker}"
-    def spec(n):
-        return Spec(id=str(n), argv=("/bin/sh", "-c", script), env={"PATH": "/usr/bin:/bin"}, limits=Limits(memory_bytes=64 << 20))
+    async def network():
+        try:
+            made = await driver.network()
+        except Unsupported:
+            made = None
+        return made.id if made else "host"
+    async def start(n):
+        limits = Limits(memory_bytes=64 << 20)
+        env = {"PATH": "/usr/bin:/bin"}
+        spec = Spec(id=str(n), argv=("/bin/sh", "-c", script), env=env, network=await network(), limits=limits)
+        await driver.start(spec, lambda *_: None)
     seen = asyncio.Event()
     if rounds:
         print("ready", flush=True)
         n = 0
         while True:
-            await asyncio.gather(*(driver.start(spec(n + k), lambda *_: None) for k in range(3)))
+            await asyncio.gather(*(start(n + k) for k in range(3)))
             await asyncio.gather(*(driver.kill(str(n + k)) for k in range(3)))
             n += 3
     for n in range(3):
-        await driver.start(spec(n), lambda *_: None)
+        await start(n)
     print("ready", flush=True)
     await seen.wait()
 

@@ -158,11 +158,14 @@ from cloudjar.compute.spec import Spec
 
 async def main():
     driver = Sandbox()
-    if not driver.probe().available:
+    if "network" not in driver.probe().enforces:
         print("skip")
         return
     over = asyncio.get_running_loop().create_future()
-    spec = Spec(id="x", argv=("/bin/sh", "-c", "id -u; ls /root; echo > /usr/x; sleep 1000"), env={"PATH": "/bin:/usr/bin"})
+    network = await driver.network()
+    inside = await network.listen("127.0.0.1", 9001)
+    script = "id -u; ls /root; echo > /usr/x; sleep 1000"
+    spec = Spec(id="x", argv=("/bin/sh", "-c", script), env={"PATH": "/bin:/usr/bin"}, network=network.id)
     said = asyncio.Event()
     lines = []
     def on_output(id, line):
@@ -171,8 +174,8 @@ async def main():
             said.set()
     await driver.start(spec, lambda id, exit: over.set_result(exit), on_output)
     await said.wait()
-    done = await driver.exec("x", ["/bin/sh", "-c", "id -u; ls /proc"])
-    print(lines, done.stdout.split()[0], await driver.stop("x", 5))
+    done = await driver.exec("x", ["/bin/sh", "-c", "id -u; grep -c :2329 /proc/net/tcp"])
+    print(lines, done.stdout.split(), await driver.stop("x", 5))
     await driver.close()
 asyncio.run(main())
 """
@@ -180,7 +183,7 @@ asyncio.run(main())
     done = subprocess.run([python, "-c", script, *paths], timeout=60, **plain)
     if done.stdout == "skip\n":
         pytest.skip("ordinary users have no user namespaces here")
-    assert "['993'" in done.stdout and "b'993'" in done.stdout and "signal=15" in done.stdout, done
+    assert "['993'" in done.stdout and "[b'993', b'1']" in done.stdout and "signal=15" in done.stdout, done
     assert "No such file" in done.stdout and "Read-only file system" in done.stdout
 
 

@@ -21,6 +21,7 @@ from cloudjar.gateway.home import Home
 TOOLS = {
     "aws": "the stock AWS CLI, for the tours: pip install awscli",
     "bwrap": "isolation of functions and instances: apt-get install bubblewrap",
+    "slirp4netns": "the Internet for functions and instances: apt-get install slirp4netns",
     "curl": "custom Lambda runtimes written as shell scripts: apt-get install curl",
     "git": "CodeCommit's clients: apt-get install git",
     "docker": "not needed; container images can be pushed with it: https://docs.docker.com/engine/install/",
@@ -75,6 +76,7 @@ def _driver_row(driver: Driver) -> dict[str, Any]:
         "why": probe.why,
         "fix": probe.fix,
         "enforces": sorted(probe.enforces),
+        "internet": probe.internet,
     }
 
 
@@ -120,6 +122,8 @@ def _print(found: dict[str, Any]) -> None:
     )
     drivers = [(row["driver"], _yes(row["available"]), row["why"], row["fix"], ", ".join(row["enforces"])) for row in found["drivers"]]
     show.table(("driver", "works", "why", "for more", "holds to"), drivers, "How things run")
+    reaches = [(row["driver"], row["internet"]) for row in found["drivers"] if row["available"]]
+    show.facts([(f"Internet ({driver})", internet) for driver, internet in reaches])
     show.facts(
         [
             ("Lambda runs", ", ".join(row["runtime"] for row in found["runtimes"] if row["available"])),

@@ -89,7 +89,9 @@ class Probe(Struct, frozen=True):
     fix: str = ""
     """What to install or allow for more; "" when there is nothing to mend."""
     enforces: frozenset[str] = frozenset()
-    """Of "memory", "processes", "cpu", "open_files", "file_bytes", "isolation": what holds here for the whole tree."""
+    """Of "memory", "processes", "cpu", "open_files", "file_bytes", "isolation", "network": what holds here for the whole tree."""
+    internet: str = ""
+    """How what runs reaches the Internet, or why it does not."""
 
 
 OnExit = Callable[[str, ExitStatus], None]

@@ -13,6 +13,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -40,6 +41,19 @@ _SOCKETS = (
 _RESOLV_CONF = f"nameserver {ADDRESS}\noptions timeout:5 attempts:2\n".encode()
 # sandbox.localdomain is the name by which AWS's Telemetry API finds what listens inside.
 _HOSTS = b"127.0.0.1\tlocalhost sandbox sandbox.localdomain\n"
+
+
+def why_not() -> str:
+    """Why there are no networks of sandboxes' own on this machine; "" if there are."""
+    if not os.path.exists("/proc/self/ns/net"):
+        return "the kernel has no network namespaces"
+    try:
+        restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").read_text().strip() == "1"
+    except OSError:
+        restricted = False
+    if os.geteuid() != 0 and restricted:
+        return "AppArmor lets ordinary users' programs make no network namespaces (kernel.apparmor_restrict_unprivileged_userns)"
+    return ""
 
 
 class Network:

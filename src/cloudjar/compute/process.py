@@ -47,7 +47,7 @@ class Process(Runs):
         else:
             why += "; memory is limited for each process (address space) and not for the whole tree"
         fix = "install bubblewrap (bwrap)" if sys.platform == "linux" else "run the jar on Linux"
-        return Probe(self.name, True, why, fix, frozenset(held))
+        return Probe(self.name, True, why, fix, frozenset(held), internet="as the machine does, and all else that the machine reaches")
 
     async def _launch(self, run: Run) -> None:
         spec = run.spec

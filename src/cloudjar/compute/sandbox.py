@@ -15,11 +15,14 @@ from typing import Any
 from cloudjar.compute.cgroups import Cgroups
 from cloudjar.compute.driver import Completed, Probe, StartFailed, Unsupported
 from cloudjar.compute.networks import Network, Networks
+from cloudjar.compute.networks import why_not as networks_missing
 from cloudjar.compute.output import LineSplitter, Reader
 from cloudjar.compute.rootfs import HostView, env_prefix, file_limit, launch, read_host, setpriv, unsafe
 from cloudjar.compute.runs import Run, Runs, first_of, memory_file
 from cloudjar.compute.spawn import Ended, Program, Spawner
 from cloudjar.compute.spec import HOST, BadSpec, Spec, check
+from cloudjar.compute.uplink import INSTALL as INSTALL_UPLINK
+from cloudjar.compute.uplink import why_not as uplink_missing
 
 _BWRAP_PROCESSES = 2
 """bwrap itself and its init: they count among a group's processes."""
@@ -48,12 +51,21 @@ class Sandbox(Runs):
             fix = "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000, or run as root"
             return Probe(self.name, False, "this kernel gives ordinary users no user namespaces", fix)
         held = {"isolation", "open_files", "file_bytes"}
+        no_network = networks_missing()
+        no_internet = no_network or uplink_missing()
+        if not no_network:
+            held.add("network")
+        internet = f"not at all: {no_internet}" if no_internet else "as the machine does, by slirp4netns"
+        network_fix = INSTALL_UPLINK if no_internet and not no_network else ""
+        if no_network:
+            internet = f"as the machine does, and all else that the machine reaches: {no_network}"
         if self.cgroups.version:
             held |= {"memory", "processes", *({"cpu"} & set(self.cgroups.homes))}
-            return Probe(self.name, True, f"bubblewrap with control groups version {self.cgroups.version}", enforces=frozenset(held))
+            why = f"bubblewrap with control groups version {self.cgroups.version}"
+            return Probe(self.name, True, why, network_fix, frozenset(held), internet)
         why = "bubblewrap without control groups: memory is limited for each process (address space) and not for the whole tree"
         fix = "run as root, or give the user a delegated cgroup: systemd-run --user --scope -p Delegate=yes cloudjar up"
-        return Probe(self.name, True, why, fix, frozenset(held))
+        return Probe(self.name, True, why, fix, frozenset(held), internet)
 
     def prepare(self) -> None:
         """Also read what all sandboxes show of the host's /etc."""

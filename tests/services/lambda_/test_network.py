@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +125,26 @@ exports.handler = () => new Promise((done, fail) =>
 """
     functions.create("node", {"index.js": source}, Runtime="nodejs20.x", Handler="index.handler", Timeout=60, MemorySize=512)
     assert functions.invoke("node").value == 200
+
+
+JAVA = """
+public class App {
+    public static String handle(String event) throws Exception {
+        return new String(new java.net.URL("https://checkip.amazonaws.com").openStream().readAllBytes()).trim();
+    }
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("javac"), reason="no JDK")
+def test_java_trusts_the_jar(functions: Functions, tmp_path: Path) -> None:
+    (tmp_path / "App.java").write_text(JAVA)
+    subprocess.run(["javac", "App.java"], cwd=tmp_path, check=True, capture_output=True)
+    files: dict[str, str | bytes] = {"App.class": (tmp_path / "App.class").read_bytes()}
+    functions.create("java", files, Runtime="java17", Handler="App::handle", Timeout=60, MemorySize=512)
+    result = functions.invoke("java", "x")
+    assert result.error is None, result.value
+    assert socket.inet_aton(result.value)
 
 
 def test_the_jars_commands_are_not_there(functions: Functions) -> None:

@@ -13,12 +13,18 @@ public final class Runtime {
     static final String PACKAGE = "com.amazonaws.services.lambda.runtime.";
     static final Map<String, String> ENV = System.getenv();
 
+    private static final String TRUST_STORE = "/etc/ssl/certs/java/cacerts";
+
     public static void main(String[] arguments) throws Exception {
         Api api = new Api(ENV.get("AWS_LAMBDA_RUNTIME_API"));
         // One pipe for both, so that what is written to one after the other is read so.
         PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
         System.setOut(out);
         System.setErr(out);
+        // The sandbox's own trust store: a JDK may bring another one, in which the jar's CA is not.
+        if (System.getProperty("javax.net.ssl.trustStore") == null && new File(TRUST_STORE).exists()) {
+            System.setProperty("javax.net.ssl.trustStore", TRUST_STORE);
+        }
         Handler handler;
         try {
             ClassLoader loader = new URLClassLoader("customer", classPath(arguments[0], arguments[1]), ClassLoader.getPlatformClassLoader());
