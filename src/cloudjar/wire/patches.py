@@ -10,6 +10,9 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
 # Services whose JSON answers carry their CRC32 in a header, which the Java and Go SDKs check.
 CRC32_ANSWERS = frozenset(("dynamodb", "dynamodbstreams"))
 
+# Shapes that their service holds as JSON has them, but for bytes, which the encoder puts in Base64: answers pass them on as they are.
+READY_FOR_JSON = frozenset((("dynamodb", "AttributeValue"), ("dynamodbstreams", "AttributeValue")))
+
 # Services whose model names no XML namespace (any more), though their query protocol answers with one.
 XML_NAMESPACES: dict[str, str] = {
     "sqs": "http://queue.amazonaws.com/doc/2012-11-05/",
