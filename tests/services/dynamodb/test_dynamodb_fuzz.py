@@ -118,6 +118,8 @@ CALLS = {
     ),
 }
 
+WRITES = frozenset(("put_item", "update_item", "delete_item"))
+
 
 @pytest.fixture
 def careless(world, table):
@@ -125,9 +127,14 @@ def careless(world, table):
     return world.client("dynamodb", config=Config(parameter_validation=False))
 
 
+def everything(client):
+    """All items, by their keys."""
+    return {(item["id"]["S"], item["n"]["N"]): item for item in client.scan(TableName="things")["Items"]}
+
+
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_no_item_operation_fails_as_a_server(careless, data):
+def test_no_item_operation_fails_as_a_server_and_what_fails_changes_nothing(careless, data):
     name = data.draw(st.sampled_from(sorted(CALLS)))
     first, others = CALLS[name]
     more = ["ExpressionAttributeNames", "ReturnConsumedCapacity"]
@@ -135,10 +142,49 @@ def test_no_item_operation_fails_as_a_server(careless, data):
         more.append("ExpressionAttributeValues")
     chosen = data.draw(st.sets(st.sampled_from([*others, *more]), max_size=5))
     params = {member: data.draw(MEMBERS[member]) for member in [first, *sorted(chosen)]}
+    before = everything(careless) if name in WRITES else None
     try:
         getattr(careless, name)(TableName="things", **params)
     except ClientError as error:
         assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response
+        assert before is None or everything(careless) == before
+
+
+PIECES = st.sampled_from(
+    """SELECT * id, n v FROM things "things" .\"by-kind\" ."by-age" WHERE id = 'a' AND OR NOT n = 1 ( ) [ ] { } , ? ? v v[0] v.x : 'x'
+    INSERT INTO VALUE {'id': 'b', 'n': 2} UPDATE SET REMOVE v = 1 + - DELETE RETURNING ALL OLD * MODIFIED NEW IS MISSING NULL IN BETWEEN
+    size(v) begins_with(v, 'a')
+    contains(v, 1) list_append(v, [1]) <<1>> <<'a'>> ORDER BY DESC < <> >= 1e400 -1 true EXISTS(SELECT * )""".split()  # noqa: SIM905
+)
+STATEMENTS = st.one_of(
+    st.lists(PIECES, max_size=12).map(" ".join),
+    st.builds(
+        lambda start, pieces: " ".join([start, *pieces]),
+        st.sampled_from(
+            [
+                "SELECT * FROM things WHERE",
+                "UPDATE things SET v =",
+                "UPDATE things REMOVE v[0] WHERE id = 'a' AND n = 1 AND",
+                "INSERT INTO things VALUE {'id': 'a', 'n': 1, 'v':",
+                "DELETE FROM things WHERE id = 'a' AND n = 1 AND",
+                "SELECT v FROM things.\"by-kind\" WHERE kind = 'k' AND",
+            ]
+        ),
+        st.lists(PIECES, max_size=6),
+    ),
+)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STATEMENTS, st.lists(VALUES, max_size=2))
+def test_no_statement_fails_as_a_server_and_what_fails_changes_nothing(careless, statement, parameters):
+    careless.put_item(TableName="things", Item={"id": {"S": "a"}, "n": {"N": "1"}, "kind": {"S": "k"}, "v": {"L": [{"N": "1"}]}})
+    before = everything(careless)
+    try:
+        careless.execute_statement(Statement=statement, **({"Parameters": parameters} if parameters else {}))
+    except ClientError as error:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response
+        assert everything(careless) == before
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

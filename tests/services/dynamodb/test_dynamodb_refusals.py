@@ -261,3 +261,13 @@ def test_a_select_gives_what_a_path_leads_to_under_its_last_name(dynamodb: Any, 
     dynamodb.put_item(TableName=table, Item={**KEY, "map": {"M": {"inner": {"S": "x"}, "list": {"L": [{"N": "1"}, {"N": "2"}]}}}})
     found = dynamodb.execute_statement(Statement='SELECT "map"."inner", "map"."list"[1] FROM things WHERE id = \'a\'')["Items"]
     assert found == [{"inner": {"S": "x"}, "list[1]": {"N": "2"}}]
+
+
+def test_a_provisioned_table_needs_its_throughput_and_no_third_key(dynamodb: Any, aws_error: Any) -> None:
+    names = ("id", "n", "m")
+    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in names]
+    with aws_error("ValidationException", PARAMETERS + "ReadCapacityUnits and WriteCapacityUnits must both be specified"):
+        dynamodb.create_table(TableName="made", KeySchema=keys("id"), AttributeDefinitions=definitions[:1])
+    schema = [*keys("id", "n"), {"AttributeName": "m", "KeyType": "RANGE"}]
+    with aws_error("ValidationException", "at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2"):
+        dynamodb.create_table(TableName="made", KeySchema=schema, AttributeDefinitions=definitions, BillingMode="PAY_PER_REQUEST")

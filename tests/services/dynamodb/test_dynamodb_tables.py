@@ -79,7 +79,11 @@ def test_tables_are_listed_in_pages(dynamodb):
             "ValidationException",
             "Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions",
         ),
-        ({"BillingMode": "PROVISIONED"}, "ValidationException", "No provisioned throughput specified for the table"),
+        (
+            {"BillingMode": "PROVISIONED"},
+            "ValidationException",
+            "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED",
+        ),
         (
             {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
             "ValidationException",
@@ -224,8 +228,8 @@ def streamed(dynamodb, view="NEW_AND_OLD_IMAGES"):
 
 def test_a_stream_tells_of_every_change(dynamodb, streams):
     arn = streamed(dynamodb)
-    put(dynamodb, "made", "a", v={"N": "1"})
-    put(dynamodb, "made", "a", v={"N": "1"})
+    put(dynamodb, "made", "a", v={"N": "1"}, set={"SS": ["x", "y"]})
+    put(dynamodb, "made", "a", v={"N": "1.0"}, set={"SS": ["y", "x"]})  # the same item: no record
     put(dynamodb, "made", "a", v={"N": "2"})
     dynamodb.delete_item(TableName="made", Key={"id": {"S": "a"}})
     records = read(streams, arn)["Records"]

@@ -87,7 +87,7 @@ def batch_write_item(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             consumed.write(change(there, table, place, storage.read(there, table.number, place), item, size))
         usages.append(consumed)
         if req.get("ReturnItemCollectionMetrics") == "SIZE":
-            metrics = [capacity.item_collection(table, _key_in(write)) for write in wishes[name]]
+            metrics = [capacity.item_collection(there, table, _key_in(write)) for write in wishes[name]]
             if any(metrics):
                 collections[name] = metrics
     if collections:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudjar.kernel.context import Context
+from cloudjar.services.dynamodb import storage
 from cloudjar.services.dynamodb.schema import Table
 from cloudjar.services.dynamodb.writes import Change
 
@@ -89,8 +91,14 @@ def wanted(req: dict[str, Any]) -> str:
     return "" if detail == "NONE" else detail
 
 
-def item_collection(table: Table, key: dict[str, Any]) -> dict[str, Any] | None:
-    """ItemCollectionMetrics, which only tables with local indexes have."""
-    if not any(index.local for index in table.indexes):
+def item_collection(ctx: Context, table: Table, key: dict[str, Any]) -> dict[str, Any] | None:
+    """ItemCollectionMetrics, which only tables with local indexes have: what a partition holds there and in those indexes."""
+    spaces = [index.number for index in table.indexes if index.local]
+    if not spaces:
         return None
-    return {"ItemCollectionKey": {table.hash: key[table.hash]}, "SizeEstimateRangeGB": [0.0, 1.0]}
+    partition = storage.partition_key([key[table.hash]])
+    held = 0
+    for space in (table.number, *spaces):
+        held += sum(storage.size_in(raw) for _, raw in storage.walk(ctx, space, partition, partition + b"\xff"))
+    least = float(held >> 30)
+    return {"ItemCollectionKey": {table.hash: key[table.hash]}, "SizeEstimateRangeGB": [least, least + 1]}

@@ -233,6 +233,14 @@ def invalid_table_name(name: str, constraint: str) -> AwsError:
     return invalid(f"1 validation error detected: Value '{name}' at 'tableName' failed to satisfy constraint: Member must {constraint}")
 
 
+def too_many_keys(schema: list[dict[str, str]]) -> AwsError:
+    elements = [f"KeySchemaElement(attributeName={key['AttributeName']}, keyType={key['KeyType']})" for key in schema]
+    return invalid(
+        f"1 validation error detected: Value '[{', '.join(elements)}]' at 'keySchema' failed to satisfy constraint: "
+        "Member must have length less than or equal to 2"
+    )
+
+
 def no_such_index(name: str = "") -> AwsError:
     """PartiQL leaves the name out."""
     return invalid(f"The table does not have the specified index{': ' + name if name else ''}")

@@ -72,7 +72,7 @@ def _metrics(req: dict[str, Any], action: Action, outcome: Outcome) -> dict[str,
         consumed.write(outcome.change)
         answer["ConsumedCapacity"] = consumed.to_wire(detail)
     if req.get("ReturnItemCollectionMetrics") == "SIZE":
-        metrics = capacity.item_collection(action.table, action.key_values)
+        metrics = capacity.item_collection(action.ctx, action.table, action.key_values)
         if metrics:
             answer["ItemCollectionMetrics"] = metrics
     return answer

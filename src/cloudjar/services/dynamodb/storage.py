@@ -57,18 +57,26 @@ def hash_bound(segment: int, total: int) -> bytes:
 
 
 class Stored:
-    """An item as it is stored."""
+    """An item as it is stored. Its attributes are decoded when they are first wanted: a put often wants only the size."""
 
-    __slots__ = ("attributes", "size")
+    __slots__ = ("_attributes", "_raw", "size")
 
-    def __init__(self, attributes: Item, size: int) -> None:
-        self.attributes = attributes
-        self.size = size
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._attributes: Item | None = None
+        self.size: int = _SIZE.unpack_from(raw)[0]
+
+    @property
+    def attributes(self) -> Item:
+        """The item."""
+        if self._attributes is None:
+            self._attributes = _DECODE(self._raw[4:])
+        return self._attributes
 
 
 def unpack(raw: bytes) -> Stored:
     """The item in a stored value."""
-    return Stored(_DECODE(raw[4:]), _SIZE.unpack_from(raw)[0])
+    return Stored(raw)
 
 
 def size_in(raw: bytes) -> int:

@@ -11,7 +11,7 @@ from cloudjar.kernel.marks import timer
 from cloudjar.kernel.records import Record, record
 from cloudjar.services.dynamodb import storage
 from cloudjar.services.dynamodb.schema import Table
-from cloudjar.services.dynamodb.values import Item, item_size
+from cloudjar.services.dynamodb.values import Item, equal, item_size
 
 KEPT = timedelta(hours=24)
 TRIMMED_AT_ONCE = 1000
@@ -52,7 +52,7 @@ class StreamRecord(Record):
 
 def append(ctx: Context, table: Table, before: Item | None, after: Item | None, *, expired: bool) -> None:
     """Notes a change in the table's stream; one that changes nothing is none."""
-    if before == after:
+    if before == after or (before is not None and after is not None and equal({"M": before}, {"M": after})):
         return
     assert table.stream_number is not None
     sequence = ctx.world.step(ctx._open(), "dynamodb.stream")

@@ -31,7 +31,7 @@ def table_keys(schema: list[dict[str, str]] | None, types: dict[str, str]) -> tu
     if not schema:
         raise errors.invalid_parameters("KeySchema must not be empty")
     if len(schema) > 2:
-        raise errors.invalid_parameters("Too many KeySchema elements; the maximum for a table is 2")
+        raise errors.too_many_keys(schema)
     if schema[0]["KeyType"] != "HASH":
         raise errors.invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if len(schema) == 2 and schema[1]["KeyType"] != "RANGE":
@@ -75,7 +75,9 @@ def check_throughput(billing: str, given: dict[str, int] | None, what: str) -> t
         return 0, 0
     if not given:
         if what == "table":
-            raise errors.invalid("No provisioned throughput specified for the table")
+            raise errors.invalid_parameters(
+                "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
+            )
         raise errors.invalid_parameters(f"ProvisionedThroughput must be specified for index: {what}")
     return given["ReadCapacityUnits"], given["WriteCapacityUnits"]
 

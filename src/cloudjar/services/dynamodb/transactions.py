@@ -172,7 +172,7 @@ def _answer(req: dict[str, Any], prepared: list[Action | AwsError], usages: dict
     if req.get("ReturnItemCollectionMetrics") == "SIZE":
         collections: dict[str, list[Any]] = {}
         for action in prepared:
-            metrics = capacity.item_collection(action.table, action.key_values) if isinstance(action, Action) else None
+            metrics = capacity.item_collection(action.ctx, action.table, action.key_values) if isinstance(action, Action) else None
             if metrics and isinstance(action, Action):
                 collections.setdefault(action.table.name, []).append(metrics)
         if collections:

@@ -40,13 +40,14 @@ def change(
     else:
         storage.write(ctx, table.number, key, new, size)
     storage.count(ctx, table.number, (new is not None) - (old is not None), size - old_size)
-    before = old.attributes if old else None
-    for index in table.indexes:
-        _index(ctx, table, index, key, before, new, cost)
-    if table.ttl:
-        expiry.note(ctx, table, key, before, new)
-    if table.stream_number is not None:
-        stream_records.append(ctx, table, before, new, expired=expired)
+    if table.indexes or table.ttl or table.stream_number is not None:
+        before = old.attributes if old else None
+        for index in table.indexes:
+            _index(ctx, table, index, key, before, new, cost)
+        if table.ttl:
+            expiry.note(ctx, table, key, before, new)
+        if table.stream_number is not None:
+            stream_records.append(ctx, table, before, new, expired=expired)
     if table.recovery_since is not None:
         history.note(ctx, table, key, old)
     if table.replicas and not replicated:
