@@ -1,10 +1,14 @@
 """Subscriptions: their life, web servers, retries, mail and text messages."""
 
 import json
+import socket
+import threading
 import urllib.error
 import urllib.request
 
 import pytest
+
+from cloudjar.services.sns import http_client
 
 
 def fetch(url, method="GET"):
@@ -252,3 +256,55 @@ def test_subscriptions_are_listed_by_topic_and_by_owner(sns, topic, open_queue):
     assert len(sns.list_subscriptions()["Subscriptions"]) == 2
     (found,) = sns.list_subscriptions_by_topic(TopicArn=other)["Subscriptions"]
     assert found["TopicArn"] == other and found["Protocol"] == "sqs"
+
+
+def test_a_throttle_policy_spreads_deliveries_over_time(world, sns, topic, subscriber, confirmed):
+    world.clock.freeze()
+    confirmed(DeliveryPolicy=json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 2}}))
+    for number in range(5):
+        sns.publish(TopicArn=topic, Message=str(number))
+    arrived = []
+    for _ in range(3):
+        world.clock.advance(seconds=0.4)
+        arrived.append(len(subscriber.posts))
+        world.clock.advance(seconds=0.6)
+    assert arrived == [1, 3, 5]
+
+
+def test_a_topic_may_throttle_all_its_subscriptions(sns, topic, confirmed):
+    policy = {"http": {"defaultThrottlePolicy": {"maxReceivesPerSecond": 1}}}
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(policy))
+    found = sns.get_subscription_attributes(SubscriptionArn=confirmed())["Attributes"]
+    assert json.loads(found["EffectiveDeliveryPolicy"])["throttlePolicy"] == {"maxReceivesPerSecond": 1}
+
+
+@pytest.mark.parametrize("rate", [0, "1", 1.5])
+def test_a_bad_throttle_policy_is_refused(sns, topic, aws_error, rate):
+    policy = {"http": {"defaultThrottlePolicy": {"maxReceivesPerSecond": rate}}}
+    with aws_error("InvalidParameter", "throttlePolicy"):
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="DeliveryPolicy", AttributeValue=json.dumps(policy))
+
+
+def test_a_stuck_server_takes_few_connections_and_nobodys_turn(world, sns, topic, subscriber, confirmed, monkeypatch):
+    monkeypatch.setattr(http_client, "MOST_TO_ONE", 2)
+    confirmed()
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as stuck:
+        url = f"http://127.0.0.1:{stuck.getsockname()[1]}/"
+        for path in "abcd":
+            # Each asks for its confirmation, and gets no answer.
+            sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url + path)
+        held = [stuck.accept()[0] for _ in range(2)]
+        sns.publish(TopicArn=topic, Message="x")
+        while not subscriber.posts:
+            threading.Event().wait(0.002)
+        stuck.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stuck.accept()
+        for connection in held:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        stuck.setblocking(True)
+        held += [stuck.accept()[0] for _ in range(2)]
+        for connection in held:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            connection.close()
+        world.settle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cloudjar.kernel.blobs import EMPTY, Blob
@@ -43,6 +43,14 @@ class Delivery(Record):
     published: datetime | None = None
 
 
+@record("sns.pace", key="subscription_arn")
+class Pace(Record):
+    """When the next delivery to a subscription with a throttle policy may be."""
+
+    subscription_arn: str
+    next: datetime
+
+
 class Failure(NamedTuple):
     """Why an attempt failed."""
 
@@ -80,11 +88,24 @@ def start(ctx: Context, topic: Topic, subscription: Subscription, delivery: Deli
             content_type=policy["requestPolicy"]["headerContentType"],
             delays=delivery_policy.delays(policy["healthyRetryPolicy"]),
         )
+        rate = (policy["throttlePolicy"] or {}).get("maxReceivesPerSecond")
+        if rate and delivery.kind == "Notification":
+            ctx.put(delivery)
+            ctx.after(again, delivery.id, at=_turn(ctx, delivery.subscription_arn, rate))
+            return
     if delivery.protocol == "sqs":
         _conclude(ctx, topic, delivery, _send(ctx, delivery, delivery.endpoint))
         return
     ctx.put(delivery)
     ctx.effect(attempt, delivery.id)
+
+
+def _turn(ctx: Context, subscription_arn: str, rate: int) -> datetime:
+    """When a subscription with a throttle policy may have its next delivery."""
+    pace = ctx.get(Pace, subscription_arn)
+    due = max(ctx.now, pace.next) if pace else ctx.now
+    ctx.put(Pace(subscription_arn, due + timedelta(seconds=1 / rate)))
+    return due
 
 
 @effect
@@ -95,7 +116,7 @@ async def attempt(ctx: Context, delivery_id: int) -> None:
         body = ctx.blobs.read(delivery.body) if delivery else b""
     if delivery is None:
         return
-    answer = await (_invoke(ctx, delivery, body) if delivery.protocol == "lambda" else _post(delivery, body))
+    answer = await (_invoke(ctx, delivery, body) if delivery.protocol == "lambda" else _post(ctx, delivery, body))
     with ctx.transaction():
         _conclude(ctx, _topic(ctx, delivery), delivery, answer)
 
@@ -172,6 +193,13 @@ def _give_up(ctx: Context, delivery: Delivery, failure: Failure) -> None:
     count(ctx, delivery.topic_arn, "NumberOfNotificationsRedrivenToDlq" if kept else "NumberOfNotificationsFailedToRedriveToDlq")
 
 
+def forget_pace(ctx: Context, subscription_arn: str) -> None:
+    """A subscription has ended."""
+    pace = ctx.get(Pace, subscription_arn)
+    if pace:
+        ctx.delete(pace)
+
+
 # The ways out
 
 
@@ -207,7 +235,7 @@ async def _invoke(ctx: Context, delivery: Delivery, body: bytes) -> Success | Fa
     return Success(202, json.dumps({"lambdaRequestId": delivery.message_id}))
 
 
-async def _post(delivery: Delivery, body: bytes) -> Success | Failure:
+async def _post(ctx: Context, delivery: Delivery, body: bytes) -> Success | Failure:
     headers = {
         "x-amz-sns-message-type": delivery.kind,
         "x-amz-sns-message-id": delivery.message_id,
@@ -221,7 +249,7 @@ async def _post(delivery: Delivery, body: bytes) -> Success | Failure:
     if delivery.raw:
         headers["x-amz-sns-rawdelivery"] = "true"
     try:
-        status = await http_client.post(delivery.endpoint, headers, body)
+        status = await http_client.post(ctx.world, delivery.endpoint, headers, body)
     except http_client.Unreachable as problem:
         return Failure("ConnectionError", str(problem), lasting=False)
     if 200 <= status < 300:

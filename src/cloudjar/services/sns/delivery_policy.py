@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloudjar.kernel.errors import not_implemented
 from cloudjar.services.sns import errors
 
 DEFAULT: dict[str, Any] = {
@@ -52,11 +51,13 @@ def read_subscription_policy(text: str) -> dict[str, Any]:
 def effective_topic_policy(text: str) -> dict[str, Any]:
     """A topic's policy with AWS's defaults in it."""
     http = (json.loads(text) if text else {}).get("http", {})
+    throttle = _given(http.get("defaultThrottlePolicy"))
     return {
         "http": {
             "defaultHealthyRetryPolicy": {**DEFAULT, **_given(http.get("defaultHealthyRetryPolicy"))},
             "disableSubscriptionOverrides": bool(http.get("disableSubscriptionOverrides")),
             "defaultRequestPolicy": {"headerContentType": CONTENT_TYPE, **_given(http.get("defaultRequestPolicy"))},
+            **({"defaultThrottlePolicy": throttle} if throttle else {}),
         }
     }
 
@@ -69,7 +70,7 @@ def effective_subscription_policy(topic_policy: str, own: str) -> dict[str, Any]
         "healthyRetryPolicy": {**http["defaultHealthyRetryPolicy"], **_given(policy.get("healthyRetryPolicy"))},
         "requestPolicy": {**http["defaultRequestPolicy"], **_given(policy.get("requestPolicy"))},
         "sicklyRetryPolicy": None,
-        "throttlePolicy": None,
+        "throttlePolicy": _given(policy.get("throttlePolicy")) or http.get("defaultThrottlePolicy"),
         "guaranteed": False,
     }
 
@@ -108,8 +109,10 @@ def _backoff(function: str, low: int, high: int, at: int, count: int) -> int:
 
 
 def _check(retry: Any, throttle: Any, request: Any) -> None:
-    if throttle:
-        raise not_implemented("sns", "SetSubscriptionAttributes", "throttlePolicy")
+    if throttle is not None:
+        rate = throttle.get("maxReceivesPerSecond") if isinstance(throttle, dict) and set(throttle) <= {"maxReceivesPerSecond"} else 0
+        if rate is not None and (type(rate) is not int or rate < 1):
+            raise errors.invalid("DeliveryPolicy: throttlePolicy.maxReceivesPerSecond must be a whole number greater than 0")
     if request is not None and (not isinstance(request, dict) or not isinstance(request.get("headerContentType", ""), str)):
         raise errors.invalid("DeliveryPolicy: requestPolicy")
     if retry is None:

@@ -6,21 +6,50 @@ import asyncio
 import base64
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import unquote, urlsplit
+
+from cloudjar.kernel.world import World
 
 TIMEOUT_SECONDS = 15.0
 LARGEST_HEAD = 65_536
+MOST_TO_ONE = 20
+MOST_TO_ALL = 200
+"""Connections at a time: a server that is stuck must take neither the jar's descriptors nor the other subscribers' turn."""
 
 
 class Unreachable(Exception):
     """No answer came."""
 
 
-async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+class Lines:
+    """Who may have a connection to which server. A part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self._all = asyncio.Semaphore(MOST_TO_ALL)
+        self._to: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        """By server: its turns, and how many have or want one."""
+
+    @contextlib.asynccontextmanager
+    async def turn(self, server: str) -> AsyncIterator[None]:
+        """Waits for a turn, and holds it."""
+        turns, users = self._to.get(server) or (asyncio.Semaphore(MOST_TO_ONE), 0)
+        self._to[server] = turns, users + 1
+        try:
+            async with turns, self._all:
+                yield
+        finally:
+            users = self._to[server][1] - 1
+            if users:
+                self._to[server] = turns, users
+            else:
+                del self._to[server]
+
+
+async def post(world: World, url: str, headers: Mapping[str, str], body: bytes) -> int:
     """The status of the answer. Raises Unreachable."""
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with world.part(Lines).turn(urlsplit(url).netloc), asyncio.timeout(TIMEOUT_SECONDS):
             return await _post(url, headers, body)
     except TimeoutError:
         raise Unreachable(f"No answer within {TIMEOUT_SECONDS:g} seconds.") from None

@@ -169,7 +169,7 @@ def may_unsubscribe(ctx: Context, req: dict[str, Any]) -> Any:
 
 @operation(on=may_unsubscribe)
 def unsubscribe(ctx: Context, req: dict[str, Any]) -> None:
-    from cloudjar.services.sns import archive, confirmations
+    from cloudjar.services.sns import archive, confirmations, deliveries
 
     arn = req["SubscriptionArn"]
     if len(arn.split(":")) < 6:
@@ -183,6 +183,7 @@ def unsubscribe(ctx: Context, req: dict[str, Any]) -> None:
     home = home_of(ctx, topic_arn)
     home.delete(found)
     archive.stop(home, found)
+    deliveries.forget_pace(home, found.arn)
     topic = home.get(Topic, topic_arn.rpartition(":")[2])
     if topic:
         home.put(replace(topic, deleted=topic.deleted + 1))
