@@ -100,12 +100,19 @@ def test_what_time_does_to_keys_is_published(world, kms, key, empty):
 
     def look():
         with opened.reading() as ctx:
-            return [(event.detail_type, event.detail["key-id"]) for event in ctx.where(Event) if event.source == "aws.kms"]
+            return [(event.detail_type, event.detail) for event in ctx.where(Event) if event.source == "aws.kms"]
 
-    assert world.local.do(look) == [
+    events = world.local.do(look)
+    assert [(kind, detail["key-id"]) for kind, detail in events if kind.startswith("KMS")] == [
         ("KMS CMK Rotation", key),
         ("KMS Imported Key Material Expiration", empty),
         ("KMS CMK Deletion", key),
+    ]
+    own = [detail for kind, detail in events if kind == "AWS Service Event via CloudTrail"]
+    assert [(each["eventName"], each["serviceEventDetails"]["keyId"]) for each in own] == [
+        ("RotateKey", key),
+        ("DeleteExpiredKeyMaterial", empty),
+        ("DeleteKey", key),
     ]
 
 

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from cloudjar.services.sns import http_client
+from cloudjar.services.sns import http_client, subscription_attributes
 
 
 def fetch(url, method="GET"):
@@ -308,3 +308,10 @@ def test_a_stuck_server_takes_few_connections_and_nobodys_turn(world, sns, topic
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             connection.close()
         world.settle()
+
+
+def test_a_topic_has_so_many_filter_policies(sns, topic, aws_error, monkeypatch):
+    monkeypatch.setattr(subscription_attributes, "MOST_FILTER_POLICIES", 1)
+    sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint="+15550100", Attributes={"FilterPolicy": '{"k": ["v"]}'})
+    with aws_error("FilterPolicyLimitExceeded"):
+        sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint="+15550101", Attributes={"FilterPolicy": '{"k": ["v"]}'})

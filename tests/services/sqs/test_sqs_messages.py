@@ -302,3 +302,8 @@ def test_a_batch_is_at_most_a_mebibyte(sqs, make, counts, aws_error):
     with aws_error("AWS.SimpleQueueService.BatchRequestTooLong"):
         sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": each, "MessageBody": "x" * 600_000} for each in "ab"])
     assert counts(url) == (0, 0, 0)
+
+
+def test_an_attempt_id_is_for_fifo_queues(sqs, make, aws_error):
+    with aws_error("InvalidParameterValue", "ReceiveRequestAttemptId"):
+        sqs.receive_message(QueueUrl=make("orders"), ReceiveRequestAttemptId="1")

@@ -14,6 +14,7 @@ from cloudjar.services.kms.alias_record import Alias
 from cloudjar.services.kms.find import check_not_leaving, managed_key, own_key
 from cloudjar.services.kms.grant_record import Grant
 from cloudjar.services.kms.records import Key, Material, MultiRegion, materials
+from cloudjar.services.kms.service_events import announce
 
 DEFAULT_DAYS = 30
 
@@ -68,6 +69,7 @@ def delete_when_due(ctx: Context, key_id: str, due: int) -> None:
         ctx.delete(material)
     ctx.set_tags(key.arn, {})
     ctx.emit("aws.kms", "KMS CMK Deletion", {"key-id": key_id}, [key.arn])
+    announce(ctx, key, "DeleteKey")
     if key.multi_region:
         _leave(ctx, key)
 

@@ -14,6 +14,7 @@ from cloudjar.services.kms import crypto, errors
 from cloudjar.services.kms.find import check_not_leaving, managed_key, own_key
 from cloudjar.services.kms.material import material_id
 from cloudjar.services.kms.records import Key, Material, MultiRegion, materials
+from cloudjar.services.kms.service_events import announce
 
 VALID_HOURS = 24
 TOKEN = 32
@@ -176,6 +177,7 @@ def expire_material(ctx: Context, key_id: str, material: str, due: int) -> None:
         return
     _lose(ctx, key, held)
     ctx.emit("aws.kms", "KMS Imported Key Material Expiration", {"key-id": key_id}, [key.arn])
+    announce(ctx, key, "DeleteExpiredKeyMaterial", keyMaterialId=material)
 
 
 def _lose(ctx: Context, key: Key, material: Material) -> None:

@@ -13,6 +13,7 @@ from cloudjar.services.kms import errors
 from cloudjar.services.kms.find import check_enabled, managed_key, own_key
 from cloudjar.services.kms.material import make_current, material_id
 from cloudjar.services.kms.records import Key, Material, MultiRegion, materials
+from cloudjar.services.kms.service_events import announce
 
 DEFAULT_DAYS = 365
 ON_DEMAND_LIMIT = 25
@@ -132,7 +133,13 @@ def _rotate(ctx: Context, key: Key, kind: str) -> None:
         shared = there.get(Key, key.id)
         assert shared is not None
         make_current(there, shared, fresh, kind)
-        there.emit("aws.kms", "KMS CMK Rotation", {"key-id": key.id}, [shared.arn])
+        _announce(there, shared, fresh, kind)
+
+
+def _announce(ctx: Context, before: Key, fresh: Material, kind: str) -> None:
+    ctx.emit("aws.kms", "KMS CMK Rotation", {"key-id": before.id}, [before.arn])
+    details = {"rotationType": kind, "keyOrigin": before.origin}
+    announce(ctx, before, "RotateKey", **details, previousKeyMaterialId=before.material, currentKeyMaterialId=fresh.id)
 
 
 def _rotate_to_imported(ctx: Context, key: Key) -> None:
@@ -147,7 +154,7 @@ def _rotate_to_imported(ctx: Context, key: Key) -> None:
         if fresh is None or not fresh.secret:
             raise errors.wrong_state(shared.arn, "without the key material that the primary key rotates to")
         make_current(there, shared, fresh, "ON_DEMAND")
-        there.emit("aws.kms", "KMS CMK Rotation", {"key-id": key.id}, [shared.arn])
+        _announce(there, shared, fresh, "ON_DEMAND")
 
 
 def _rotating_key(ctx: Context, req: dict[str, Any]) -> Key:

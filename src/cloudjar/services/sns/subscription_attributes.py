@@ -16,6 +16,8 @@ from cloudjar.services.sns.topics import Topic, find_topic, home_of
 
 SCOPES = (filter_policy.ATTRIBUTES, filter_policy.BODY)
 RAW_PROTOCOLS = ("sqs", "http", "https")
+MOST_FILTER_POLICIES = 200
+"""Of one topic. Source: "Amazon SNS endpoints and quotas"."""
 
 
 def check(ctx: Context, topic: Topic, protocol: str, name: str, value: str, others: Mapping[str, str]) -> None:
@@ -41,6 +43,7 @@ def check(ctx: Context, topic: Topic, protocol: str, name: str, value: str, othe
     elif name == "FilterPolicy":
         if value:
             filter_policy.read(value, others.get("FilterPolicyScope", ""))
+            _check_room(ctx, topic)
     elif name == "DeliveryPolicy":
         if value:
             if protocol not in ("http", "https"):
@@ -51,6 +54,13 @@ def check(ctx: Context, topic: Topic, protocol: str, name: str, value: str, othe
             _check_redrive(topic, value)
     else:
         raise errors.invalid("AttributeName")
+
+
+def _check_room(ctx: Context, topic: Topic) -> None:
+    """FilterPolicyLimitExceeded if a topic has as many filter policies as it can."""
+    held = home_of(ctx, topic.arn).where(Subscription, topic_arn=topic.arn).filtered(lambda each: bool(each.attributes.get("FilterPolicy")))
+    if held.count() >= MOST_FILTER_POLICIES:
+        raise errors.filter_policies_exceeded()
 
 
 def _check_redrive(topic: Topic, value: str) -> None:

@@ -133,7 +133,11 @@ def receive(ctx: Context, store: MessageStore, req: dict[str, Any]) -> list[dict
     queue, home = store.queue, store.ctx
     timeout = req.get("VisibilityTimeout")
     timeout = queue.visibility_timeout if timeout is None else timeout
-    attempt_id = req.get("ReceiveRequestAttemptId") if queue.fifo else None
+    attempt_id = req.get("ReceiveRequestAttemptId")
+    if attempt_id is not None and not queue.fifo:
+        raise errors.invalid_value(
+            attempt_id, "ReceiveRequestAttemptId", "The request include parameter that is not valid for this queue type."
+        )
     if attempt_id and (taken := _repeat(store, attempt_id, timeout)):
         return [message_to_wire(ctx, queue, message, req) for message in taken]
     store.make_due_ready()
