@@ -338,7 +338,7 @@ class Context:
 class ContextTransaction:
     """What `Context.transaction` gives."""
 
-    __slots__ = ("_ctx", "_inner", "_outermost")
+    __slots__ = ("_ctx", "_inner")
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -346,19 +346,24 @@ class ContextTransaction:
     def __enter__(self) -> None:
         ctx = self._ctx
         unit = ctx._unit
-        self._outermost = unit.txn is None
         if unit.txn is None:
-            self._inner: Any = ctx.world.store.transaction()
-            unit.txn = self._inner.__enter__()
+            # The store's own steps, without the object that stands for them: every call is here.
+            self._inner: Any = None
+            unit.txn = ctx.world.store.begin()
             unit.now = ctx.world.clock.now()
         else:
             self._inner = unit.txn.mark()
             self._inner.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._outermost:
-            self._ctx._unit.txn = None
-        self._inner.__exit__(kind, error, trace)
+        if self._inner is not None:
+            self._inner.__exit__(kind, error, trace)
+            return
+        self._ctx._unit.txn = None
+        if error is None:
+            self._ctx.world.store.commit()
+        else:
+            self._ctx.world.store.abort(error)
 
 
 def partition_of(region: str) -> str:

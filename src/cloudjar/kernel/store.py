@@ -215,13 +215,15 @@ class Store:
         """
         return OpenTransaction(self)
 
-    def _begin(self) -> Transaction:
+    def begin(self) -> Transaction:
+        """Opens a transaction; `commit` or `abort` must follow. `transaction()` sees to that by itself."""
         if self._open is not None:
             raise RuntimeError("a transaction is already open: use its mark()")
         self._open = Transaction(self._env, self._env.begin(write=True))
         return self._open
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """Ends the open transaction: everything is there. Raises StoreFull."""
         mine, self._open = self._open, None
         assert mine is not None
         try:
@@ -240,7 +242,8 @@ class Store:
         for callback in mine._on_commit:
             callback()
 
-    def _abort(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> None:
+        """Ends the open transaction after an error: nothing happened. Raises StoreFull if that was the error."""
         mine, self._open = self._open, None
         assert mine is not None
         mine._txn.abort()
@@ -292,10 +295,10 @@ class OpenTransaction:
         self._store = store
 
     def __enter__(self) -> Transaction:
-        return self._store._begin()
+        return self._store.begin()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
-            self._store._commit()
+            self._store.commit()
         else:
-            self._store._abort(error)
+            self._store.abort(error)

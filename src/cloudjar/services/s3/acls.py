@@ -42,7 +42,7 @@ def _check_public(ctx: Context, bucket: Bucket, grants: tuple[Grant, ...]) -> No
 def read_grants(ctx: Context, bucket: Bucket, req: dict[str, Any]) -> tuple[str, tuple[Grant, ...]]:
     """(owner's account, list) of a new object."""
     if bucket.ownership == ENFORCED:
-        if any(member in req for member in HEADERS) or req.get("ACL", "bucket-owner-full-control") != "bucket-owner-full-control":
+        if not HEADERS.keys().isdisjoint(req) or req.get("ACL", "bucket-owner-full-control") != "bucket-owner-full-control":
             raise errors.acls_disabled()
         return bucket.account, ()
     account = ctx.account

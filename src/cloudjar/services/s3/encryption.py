@@ -158,7 +158,11 @@ def open_key(
 
 def _customer_key(req: dict[str, Any], prefix: str) -> bytes | None:
     """The key in an SSE-C request, or None; raises InvalidArgument and its like for half of one."""
-    algorithm, text, claimed = (req.get(f"{prefix}SSECustomer{part}") for part in ("Algorithm", "Key", "KeyMD5"))
+    algorithm, text, claimed = (
+        req.get(f"{prefix}SSECustomerAlgorithm"),
+        req.get(f"{prefix}SSECustomerKey"),
+        req.get(f"{prefix}SSECustomerKeyMD5"),
+    )
     if algorithm is None and text is None and claimed is None:
         return None
     if algorithm is None:
