@@ -203,8 +203,8 @@ class Judge:
 
     def _is_member(self, ctx: Context, account: str) -> bool:
         """Whether an account belongs to an organization; remembered, because every call asks."""
-        if not ctx.call_info.headers or ctx.call_info.via:
-            # Inside another call's transaction: what is seen here may yet be rolled back.
+        if ctx.has_written:
+            # What is seen here may yet be rolled back.
             return ctx.get(Member, account) is not None
         known, version = ctx.world.part(Known), ctx.world.versions["organizations"]
         found = known.members.get(account)
@@ -220,8 +220,8 @@ class Judge:
         """The principal's own side, and its organization's; remembered while no policy changes."""
         if principal.kind in ("service", "anonymous"):
             return PolicySet()
-        if not ctx.call_info.headers or ctx.call_info.via:
-            # Inside another call's transaction: what is seen here may yet be rolled back.
+        if ctx.has_written:
+            # What is seen here may yet be rolled back.
             return self._read_policies(ctx, principal)
         known, versions = ctx.world.part(Known), ctx.world.versions
         state = (versions["iam"], versions["organizations"])

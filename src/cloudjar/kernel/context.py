@@ -176,6 +176,11 @@ class Context:
         """Calls back once the transaction has committed, for in-memory wake-ups only: what must last is a record."""
         self._open().on_commit(callback)
 
+    @property
+    def has_written(self) -> bool:
+        """Whether the open transaction has changed anything so far: if not, what it reads is committed, and may be remembered."""
+        return self._open().bytes_written > 0
+
     def _open(self) -> Transaction:
         txn = self._unit.txn
         if txn is None:

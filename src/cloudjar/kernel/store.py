@@ -169,6 +169,7 @@ class Transaction:
             self.bytes_written += len(packed)
             self._txn.put(physical, packed)
         elif found:
+            self.bytes_written += len(physical)
             self._txn.delete(physical)
         return found
 
