@@ -56,6 +56,50 @@ def test_an_export_is_imported_again(world, dynamodb, simple, s3):
     assert sorted(found, key=lambda item: item["id"]["S"]) == items
 
 
+def test_an_incremental_export_tells_what_changed_in_a_period(world, dynamodb, simple, s3, aws_error):
+    arn = dynamodb.describe_table(TableName=simple)["Table"]["TableArn"]
+    dynamodb.update_continuous_backups(TableName=simple, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+
+    def put(name, text):
+        dynamodb.put_item(TableName=simple, Item={"id": {"S": name}, "v": {"S": text}})
+        world.clock.advance(minutes=1)
+
+    put("kept", "before")
+    put("changed", "before")
+    put("gone", "before")
+    since = world.clock.now()
+    put("changed", "between")
+    put("changed", "after")
+    put("new", "b")
+    dynamodb.delete_item(TableName=simple, Key={"id": {"S": "gone"}})
+    put("brief", "b")
+    dynamodb.delete_item(TableName=simple, Key={"id": {"S": "brief"}})
+    world.clock.advance(minutes=20)
+    until = world.clock.now()
+    put("changed", "later")
+    put("later", "l")
+
+    def export(**period):
+        return dynamodb.export_table_to_point_in_time(
+            TableArn=arn, S3Bucket="transfer", ExportType="INCREMENTAL_EXPORT", IncrementalExportSpecification=period
+        )["ExportDescription"]
+
+    with aws_error("ValidationException", "less than 15 minutes"):
+        export(ExportFromTime=since, ExportToTime=since)
+    started = export(ExportFromTime=since, ExportToTime=until, ExportViewType="NEW_AND_OLD_IMAGES")
+    world.settle()
+    done = dynamodb.describe_export(ExportArn=started["ExportArn"])["ExportDescription"]
+    assert (done["ExportStatus"], done["ExportType"], done["ItemCount"]) == ("COMPLETED", "INCREMENTAL_EXPORT", 3)
+    summary = json.loads(read(s3, done["ExportManifest"]))
+    assert (summary["exportType"], summary["outputView"]) == ("INCREMENTAL_EXPORT", "NEW_AND_OLD_IMAGES")
+    (file,) = [json.loads(line) for line in read(s3, summary["manifestFilesS3Key"]).splitlines()]
+    assert file["dataFileS3Key"].startswith("AWSDynamoDB/data/")
+    lines = [json.loads(line) for line in gzip.decompress(read(s3, file["dataFileS3Key"])).splitlines()]
+    images = {line["Keys"]["id"]["S"]: [line.get(image, {}).get("v", {}).get("S") for image in ("OldImage", "NewImage")] for line in lines}
+    assert images == {"changed": ["before", "after"], "new": [None, "b"], "gone": ["before", None]}
+    assert all(line["Metadata"]["WriteTimestampMicros"]["N"].isdigit() for line in lines)
+
+
 def test_csv_files_are_imported_and_bad_lines_counted(world, dynamodb, s3):
     s3.put_object(Bucket="transfer", Key="in/1.csv", Body=b"id,n,text\na,1,hello\nb,x,bad number\nc,3,\n,4,no key\n")
     job = dynamodb.import_table(

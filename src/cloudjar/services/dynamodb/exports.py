@@ -16,7 +16,7 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.dynamodb import errors, recovery, storage, tables
+from cloudjar.services.dynamodb import errors, incremental, recovery, storage, tables
 from cloudjar.services.dynamodb.schema import table_arn
 from cloudjar.wire.http import BufferedBody
 from cloudjar.wire.values import to_iso8601_millis
@@ -47,6 +47,14 @@ class Export(Record):
     manifest: str = ""
     failure_code: str = ""
     failure: str = ""
+    since: datetime | None = None
+    """From when an incremental export tells of changes, before its `instant`."""
+    view: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The ExportType."""
+        return "FULL_EXPORT" if self.since is None else "INCREMENTAL_EXPORT"
 
 
 def on_export(ctx: Context, req: dict[str, Any]) -> str:
@@ -63,8 +71,8 @@ def export_arn(ctx: Context, export: Export) -> str:
 def export_table_to_point_in_time(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("ExportFormat") == "ION":
         raise not_implemented("dynamodb", "ExportTableToPointInTime", "ExportFormat ION")
-    if req.get("ExportType") == "INCREMENTAL_EXPORT" or req.get("FilterSpecification"):
-        raise not_implemented("dynamodb", "ExportTableToPointInTime", "incremental and filtered exports")
+    if req.get("FilterSpecification"):
+        raise not_implemented("dynamodb", "ExportTableToPointInTime", "filtered exports")
     there, table = recovery.source_table(ctx, req["TableArn"])
     token = req.get("ClientToken")
     request = hashlib.sha256(msgspec.msgpack.encode({**req, "ClientToken": ""})).digest()
@@ -74,7 +82,13 @@ def export_table_to_point_in_time(ctx: Context, req: dict[str, Any]) -> dict[str
             if known.request != request:
                 raise AwsError("ExportConflictException", "Export was requested before with this client token and other parameters")
             return {"ExportDescription": export_to_wire(there, known)}
-    recovery.check_instant(there, table, req.get("ExportTime"), "InvalidExportTimeException")
+    since, instant, view = None, req.get("ExportTime"), ""
+    if req.get("ExportType") == "INCREMENTAL_EXPORT":
+        since, instant, view = incremental.period(there, req)
+        recovery.check_instant(there, table, since, "InvalidExportTimeException")
+    elif req.get("IncrementalExportSpecification"):
+        raise errors.invalid("IncrementalExportSpecification can only be specified for an incremental export")
+    recovery.check_instant(there, table, instant, "InvalidExportTimeException")
     sse = {}
     if req.get("S3SseAlgorithm"):
         sse["ServerSideEncryption"] = "aws:kms" if req["S3SseAlgorithm"] == "KMS" else "AES256"
@@ -84,15 +98,17 @@ def export_table_to_point_in_time(ctx: Context, req: dict[str, Any]) -> dict[str
         f"{keys.microseconds(ctx.now) // 1000:017d}-{ctx.ids.hex(8)}",
         table.name,
         table.id,
-        recovery.as_of(there, table, req.get("ExportTime")),
+        recovery.as_of(there, table, instant) if since is None else incremental.changes(there, table, since, instant or ctx.now, view),
         ctx.now,
-        req.get("ExportTime") or ctx.now,
+        instant or ctx.now,
         req["S3Bucket"],
         req.get("S3Prefix") or "",
         ctx.principal,
         token=token,
         request=request,
         sse=sse,
+        since=since,
+        view=view,
     )
     there.put(export)
     there.effect(write, export.id)
@@ -117,10 +133,19 @@ async def write(ctx: Context, export_id: str) -> None:
 
 async def _write_files(ctx: Context, export: Export) -> Export:
     caller = ctx.at(principal=export.principal)
-    folder = f"{export.prefix.rstrip('/')}/AWSDynamoDB/{export.id}".lstrip("/")
+    place = f"{export.prefix.rstrip('/')}/AWSDynamoDB".lstrip("/")
+    folder = f"{place}/{export.id}"
+    # Full exports have their data beside their manifests; those that are incremental share one folder for it.
+    data_folder = f"{folder}/data" if export.since is None else f"{place}/data"
 
     async def put(name: str, data: bytes) -> str:
-        req = {"Bucket": export.bucket, "Key": f"{folder}/{name}", "Body": BufferedBody(data), "ContentLength": len(data), **export.sse}
+        req = {
+            "Bucket": export.bucket,
+            "Key": name if "/" in name else f"{folder}/{name}",
+            "Body": BufferedBody(data),
+            "ContentLength": len(data),
+            **export.sse,
+        }
         answer = await caller.call_async("s3", "PutObject", req)
         return str(answer.get("ETag", "")).strip('"')
 
@@ -130,17 +155,17 @@ async def _write_files(ctx: Context, export: Export) -> Export:
     items = size = 0
     while start is not None:
         with ctx.transaction():
-            lines, weight, start = _lines(ctx, export.number, start)
+            lines, weight, start = _lines(ctx, export, start)
             table_id = ctx.ids.text("abcdefghijklmnopqrstuvwxyz234567", 26)
         if not lines and manifest:
             break
         data = gzip.compress(b"".join(lines), mtime=0)
-        etag = await put(f"data/{table_id}.json.gz", data)
+        etag = await put(f"{data_folder}/{table_id}.json.gz", data)
         entry = {
             "itemCount": len(lines),
             "md5Checksum": _md5(data),
             "etag": etag,
-            "dataFileS3Key": f"{folder}/data/{table_id}.json.gz",
+            "dataFileS3Key": f"{data_folder}/{table_id}.json.gz",
         }
         manifest.append(msgspec.json.encode(entry) + b"\n")
         items, size = items + len(lines), size + weight
@@ -155,17 +180,18 @@ async def _write_files(ctx: Context, export: Export) -> Export:
     return done
 
 
-def _lines(ctx: Context, number: int, start: bytes) -> tuple[list[bytes], int, bytes | None]:
+def _lines(ctx: Context, export: Export, start: bytes) -> tuple[list[bytes], int, bytes | None]:
     """The lines of one file, the bytes of their items, and where the next file starts."""
     lines: list[bytes] = []
     size = 0
-    for key, raw in storage.walk(ctx, number, start):
+    for key, raw in storage.walk(ctx, export.number, start):
         if len(lines) == ITEMS_IN_A_FILE:
             return lines, size, key
         stored = storage.unpack(raw)
         size += stored.size
         # msgspec writes bytes in Base64, as DynamoDB JSON has them.
-        lines.append(msgspec.json.encode({"Item": stored.attributes}) + b"\n")
+        line = {"Item": stored.attributes} if export.since is None else stored.attributes
+        lines.append(msgspec.json.encode(line) + b"\n")
     return lines, size, None
 
 
@@ -174,14 +200,17 @@ def _md5(data: bytes) -> str:
 
 
 def _summary(ctx: Context, export: Export, files: str) -> dict[str, Any]:
+    times: dict[str, Any] = {"exportTime": to_iso8601_millis(export.instant)}
+    if export.since is not None:
+        times = {"exportFromTime": to_iso8601_millis(export.since), "exportToTime": to_iso8601_millis(export.instant)}
     return {
-        "version": "2020-06-30",
+        "version": "2020-06-30" if export.since is None else "2023-08-01",
         "exportArn": export_arn(ctx, export),
         "startTime": to_iso8601_millis(export.started),
         "endTime": to_iso8601_millis(ctx.now),
         "tableArn": table_arn(ctx, export.table_name),
         "tableId": export.table_id,
-        "exportTime": to_iso8601_millis(export.instant),
+        **times,
         "s3Bucket": export.bucket,
         "s3Prefix": export.prefix or None,
         "s3SseAlgorithm": "KMS" if export.sse.get("ServerSideEncryption") == "aws:kms" else "AES256",
@@ -190,7 +219,8 @@ def _summary(ctx: Context, export: Export, files: str) -> dict[str, Any]:
         "billedSizeBytes": export.size,
         "itemCount": export.items,
         "outputFormat": "DYNAMODB_JSON",
-        "exportType": "FULL_EXPORT",
+        **({"outputView": export.view} if export.view else {}),
+        "exportType": export.kind,
     }
 
 
@@ -202,15 +232,19 @@ def export_to_wire(ctx: Context, export: Export) -> dict[str, Any]:
         "StartTime": export.started,
         "TableArn": table_arn(ctx, export.table_name),
         "TableId": export.table_id,
-        "ExportTime": export.instant,
         "S3Bucket": export.bucket,
         "S3SseAlgorithm": "KMS" if export.sse.get("ServerSideEncryption") == "aws:kms" else "AES256",
         "ExportFormat": "DYNAMODB_JSON",
-        "ExportType": "FULL_EXPORT",
+        "ExportType": export.kind,
         "ClientToken": export.token,
         "S3Prefix": export.prefix or None,
         "EndTime": export.ended,
     }
+    if export.since is None:
+        wire["ExportTime"] = export.instant
+    else:
+        period = {"ExportFromTime": export.since, "ExportToTime": export.instant, "ExportViewType": export.view}
+        wire["IncrementalExportSpecification"] = period
     if export.status == "COMPLETED":
         wire |= {"ExportManifest": export.manifest, "BilledSizeBytes": export.size, "ItemCount": export.items}
     if export.status == "FAILED":
@@ -241,6 +275,6 @@ def list_exports(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if len(found) == limit:
             answer["NextToken"] = paging.encode_token(last)
             break
-        found.append({"ExportArn": export_arn(ctx, export), "ExportStatus": export.status, "ExportType": "FULL_EXPORT"})
+        found.append({"ExportArn": export_arn(ctx, export), "ExportStatus": export.status, "ExportType": export.kind})
         last = position
     return answer
