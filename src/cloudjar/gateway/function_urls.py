@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.kernel.context import Call, Context
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from cloudjar.services.lambda_.response_stream import Streamed
 
 PATH = "/_cloudjar/lambda-url/"
+# https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html: URLs made since October 2025 need lambda:InvokeFunction too; the accounts
+# that had URLs before were given until November 2026.
+_BOTH_SINCE = datetime(2025, 10, 1, tzinfo=UTC)
+_BOTH_FOR_ALL_SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 _LABEL = ".lambda-url."
 _LARGEST = 6 << 20
 
@@ -145,7 +150,10 @@ def _check_allowed(jar: Jar, ctx: Context, url: FunctionUrl) -> None:
     with ctx.transaction():
         arn = function_arn(ctx, url.function, url.qualifier)
         more = {"lambda:functionurlauthtype": url.auth, "lambda:invokedviafunctionurl": "true"}
-        if not jar.judge.allowed(ctx, "lambda:InvokeFunctionUrl", arn, more):
+        actions = ["lambda:InvokeFunctionUrl"]
+        if url.created >= _BOTH_SINCE or ctx.now >= _BOTH_FOR_ALL_SINCE:
+            actions.append("lambda:InvokeFunction")
+        if not all(jar.judge.allowed(ctx, action, arn, more) for action in actions):
             raise AwsError("AccessDeniedException", "Forbidden", status=403)
 
 

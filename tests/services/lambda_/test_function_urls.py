@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,13 @@ class Site:
                 Action="lambda:InvokeFunctionUrl",
                 Principal="*",
                 FunctionUrlAuthType=auth,
+            )
+            functions.client.add_permission(
+                FunctionName="f",
+                StatementId="public-invoke",
+                Action="lambda:InvokeFunction",
+                Principal="*",
+                InvokedViaFunctionUrl=True,
             )
 
     def ask(
@@ -92,7 +100,7 @@ def test_iam_wants_a_signature(functions: Functions, world: LocalWorld) -> None:
     functions.python("f", ECHO)
     site = Site(world, functions, auth="AWS_IAM", public=False)
     assert site.ask()[0].status == 403
-    key = _user(world, "lambda:InvokeFunctionUrl")
+    key = _user(world, "lambda:InvokeFunction*")
     response, body = site.ask(**_signed(site, key))
     assert response.status == 200
     assert json.loads(body)["requestContext"]["authorizer"]["iam"]["userArn"] == "arn:aws:iam::000000000000:user/caller"
@@ -102,6 +110,21 @@ def test_iam_wants_a_permission_too(functions: Functions, world: LocalWorld) -> 
     functions.python("f", ECHO)
     site = Site(world, functions, auth="AWS_IAM", public=False)
     assert site.ask(**_signed(site, _user(world, "s3:GetObject")))[0].status == 403
+
+
+def test_a_new_url_wants_both_permissions(functions: Functions, world: LocalWorld) -> None:
+    functions.python("f", ECHO)
+    site = Site(world, functions)
+    functions.client.remove_permission(FunctionName="f", StatementId="public-invoke")
+    assert site.ask()[0].status == 403
+
+
+def test_a_url_of_2024_was_content_with_one(functions: Functions, world: LocalWorld) -> None:
+    world.clock.set(datetime(2024, 6, 1, tzinfo=UTC))
+    functions.python("f", ECHO)
+    site = Site(world, functions)
+    functions.client.remove_permission(FunctionName="f", StatementId="public-invoke")
+    assert site.ask()[0].status == 200
 
 
 def _user(world: LocalWorld, action: str) -> dict[str, str]:

@@ -34,13 +34,15 @@ def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html: name, system, deprecation, block create, block update.
-# AWS has put the blocks of most runtimes deprecated since 2024 off to the first quarter of 2027.
+# Name, system, deprecation, block create, block update: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, the tables
+# "Supported runtimes" and "Deprecated runtimes", as of November 2026. Every line was held against the copy that cfn-lint 1.58 carries
+# (LmbdRuntimeLifecycle.json), and ruby's against lambda-ruby.html. AWS has put the blocks of most runtimes deprecated since 2024 off
+# to the first quarter of 2027.
 _LATE = ("2027-02-01", "2027-03-03")
 _TABLE: tuple[tuple[str | None, ...], ...] = (
-    ("nodejs", AL1, "2016-10-31", "2016-10-31", "2016-10-31"),
+    ("nodejs", AL1, "2016-08-30", "2016-09-30", "2016-10-31"),
     ("nodejs4.3", AL1, "2020-03-05", "2020-02-03", "2020-03-05"),
-    ("nodejs4.3-edge", AL1, "2019-04-30", "2019-04-30", "2019-04-30"),
+    ("nodejs4.3-edge", AL1, "2020-03-05", "2019-03-31", "2019-04-30"),
     ("nodejs6.10", AL1, "2019-08-12", "2019-07-12", "2019-08-12"),
     ("nodejs8.10", AL1, "2020-03-06", "2020-02-04", "2020-03-06"),
     ("nodejs10.x", AL2, "2021-07-30", "2021-07-30", "2022-02-14"),
@@ -66,15 +68,15 @@ _TABLE: tuple[tuple[str | None, ...], ...] = (
     ("ruby3.2", AL2, "2026-03-31", *_LATE),
     ("ruby3.3", AL2023, "2027-03-31", "2027-04-30", "2027-05-31"),
     ("ruby3.4", AL2023, "2028-03-31", "2028-04-30", "2028-05-31"),
-    ("ruby4.0", AL2023, None, None, None),
+    ("ruby4.0", AL2023, "2029-03-31", "2029-04-30", "2029-05-31"),
     ("java8", AL1, "2024-01-08", "2024-02-08", _LATE[1]),
     ("java8.al2", AL2, "2027-06-30", "2027-07-31", "2027-08-31"),
     ("java11", AL2, "2027-06-30", "2027-07-31", "2027-08-31"),
     ("java17", AL2, "2027-06-30", "2027-07-31", "2027-08-31"),
     ("java21", AL2023, "2029-06-30", "2029-07-31", "2029-08-31"),
     ("java25", AL2023, "2029-06-30", "2029-07-31", "2029-08-31"),
-    ("dotnetcore1.0", AL1, "2019-07-30", "2019-06-27", "2019-07-30"),
-    ("dotnetcore2.0", AL1, "2019-05-30", "2019-05-30", "2019-05-30"),
+    ("dotnetcore1.0", AL1, "2019-06-27", "2019-06-30", "2019-07-30"),
+    ("dotnetcore2.0", AL1, "2019-05-30", "2019-04-30", "2019-05-30"),
     ("dotnetcore2.1", AL1, "2022-01-05", "2022-01-05", "2022-04-13"),
     ("dotnetcore3.1", AL2, "2023-04-03", "2023-04-03", "2023-05-03"),
     ("dotnet6", AL2, "2024-12-20", *_LATE),
