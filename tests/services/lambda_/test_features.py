@@ -151,7 +151,7 @@ def test_system_lines_below_the_level_are_left_out(functions: Functions, log_lin
     functions.python("f", FAIL, LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "WARN"})
     functions.invoke("f")
     types = [json.loads(line).get("type") for line in log_lines("/aws/lambda/f") if '"platform.' in line]
-    assert types == ["platform.report"]
+    assert types == ["platform.runtimeDone", "platform.report"]
 
 
 def test_levels_need_the_json_format(functions: Functions) -> None:

@@ -6,12 +6,17 @@ import asyncio
 import base64
 import json
 import socket
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from httptools import HttpParserError, HttpRequestParser
 
-from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Refused, RuntimeSide, Sink
+from cloudjar.planes.lambda_api import extensions
+from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, RuntimeSide, Sink
+
+if TYPE_CHECKING:
+    from cloudjar.services.lambda_.telemetry import Destination
 
 _PREFIX = "/2018-06-01/runtime/"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -36,6 +41,12 @@ class RuntimeApiSocket:
             self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
+    async def deliver(
+        self, destination: Destination, data: bytes, inside: socket.socket | None, is_inside: Callable[[int, int], bool]
+    ) -> bool:
+        """Sends telemetry to a listener inside the sandbox; whether it was taken."""
+        return await extensions.deliver(destination, data, inside, is_inside)
+
     def close(self) -> None:
         """Closes the socket and every connection."""
         if self._server is not None:
@@ -59,7 +70,8 @@ class Connection(asyncio.Protocol):
         self._side = socket.side
         self._parser = HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._waiting = False
+        self._gone: Callable[[Deliver], None] | None = None
+        """Whom to tell when the connection ends while it waits for an invocation or an event."""
         self._keep_alive = True
         self._reset()
 
@@ -88,9 +100,9 @@ class Connection(asyncio.Protocol):
         sink, self._sink = self._sink, None
         if sink is not None:
             self._end(sink, "Runtime.TruncatedResponse", b'{"errorType":"Runtime.TruncatedResponse","errorMessage":"Response truncated"}')
-        if self._waiting:
-            self._waiting = False
-            self._side.gone(self._deliver)
+        if self._gone is not None:
+            gone, self._gone = self._gone, None
+            gone(self._deliver)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -151,18 +163,21 @@ class Connection(asyncio.Protocol):
         # Of a streamed answer, they are trailers.
         error_type = self._headers.get(b"lambda-runtime-function-error-type", b"").decode("latin-1")
         error = self._headers.get(b"lambda-runtime-function-error-body", b"")
-        sink, refusal = self._sink, self._refusal
+        sink, refusal, headers = self._sink, self._refusal, self._headers
         self._reset()
         if sink is not None:
             refusal = self._end(sink, error_type, _decoded(error))
             if refusal is None:
-                self._write(202, _ACCEPTED)
+                self.write(202, _ACCEPTED)
                 return
         if refusal is not None:
             self._refuse(refusal)
             return
         try:
-            self._answer(method, path, body, size, error_type)
+            if not path.startswith(_PREFIX) and extensions.claims(path):
+                extensions.answer(self, self._side, method, path, headers, body)
+            else:
+                self._answer(method, path, body, size, error_type)
         except Refused as refused:
             self._refuse(refused)
 
@@ -174,39 +189,44 @@ class Connection(asyncio.Protocol):
         parts = path.removeprefix(_PREFIX).split("/")
         match (method, *parts):
             case ("GET", "invocation", "next"):
-                # First: an invocation that is there already is delivered at once.
-                self._waiting = True
-                try:
-                    self._side.next(self._deliver)
-                except Refused:
-                    self._waiting = False
-                    raise
+                self.wait_for(self._side.next, self._side.gone)
             case ("POST", "invocation", request_id, "response"):
                 if size > LARGEST_RESPONSE:
                     self._side.too_large(request_id, size)
                     raise Refused(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes).")
                 self._side.response(request_id, body)
-                self._write(202, _ACCEPTED)
+                self.write(202, _ACCEPTED)
             case ("POST", "invocation", request_id, "error"):
                 self._side.error(request_id, body, error_type)
-                self._write(202, _ACCEPTED)
+                self.write(202, _ACCEPTED)
             case ("POST", "init", "error"):
                 self._side.init_error(body, error_type)
-                self._write(202, _ACCEPTED)
+                self.write(202, _ACCEPTED)
             case (_, "invocation", "next") | (_, "invocation", _, "response" | "error") | (_, "init", "error"):
                 raise Refused(405, "MethodNotAllowed", "405 method not allowed")
             case _:
                 raise Refused(404, "NotFound", "404 page not found")
 
+    def wait_for(self, ask: Callable[[Deliver], None], gone: Callable[[Deliver], None]) -> None:
+        """Asks for what is answered now or later; `gone` is told if the connection ends before. Raises Refused."""
+        # First: what is there already is delivered at once.
+        self._gone = gone
+        try:
+            ask(self._deliver)
+        except Refused:
+            self._gone = None
+            raise
+
     def _deliver(self, headers: dict[str, str], payload: bytes) -> None:
-        self._waiting = False
-        self._write(200, payload, headers)
+        self._gone = None
+        self.write(200, payload, headers)
 
     def _refuse(self, refused: Refused) -> None:
         body = json.dumps({"errorMessage": refused.message, "errorType": refused.type}).encode() + b"\n"
-        self._write(refused.status, body)
+        self.write(refused.status, body)
 
-    def _write(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def write(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """One answer."""
         if self._transport is None:
             return
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Content-Type: application/json", f"Content-Length: {len(body)}"]

@@ -9,22 +9,46 @@ from pathlib import Path
 from cloudjar.services.lambda_ import interpreters
 from cloudjar.services.lambda_.environment import JAVA_CLASSES, OPT, RUNTIME, TASK
 from cloudjar.services.lambda_.functions import Version
-from cloudjar.services.lambda_.runtimes import RUNTIMES
+from cloudjar.services.lambda_.runtimes import RUNTIMES, Runtime
+
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+"""The variable that names a script which starts the runtime: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html."""
+# In the words of AWS's own bootstrap script.
+_WRAPPED = '''[ -f "$0" ] || { echo "$0: does not exist"; exit 127; }
+[ -x "$0" ] || { echo "$0: is not an executable"; exit 126; }
+exec "$0" "$@"'''
 
 
 class InvalidEntrypoint(Exception):
     """There is nothing that could be executed; the text is Lambda's."""
 
+    kind = "Runtime.InvalidEntrypoint"
+
+
+class LaunchError(InvalidEntrypoint):
+    """An extension cannot be executed."""
+
+    kind = "Extension.LaunchError"
+
 
 def entrypoint(version: Version, task: str, opt: str) -> tuple[str, ...]:
     """The program and arguments of a version's runtime; raises InvalidEntrypoint."""
     runtime = RUNTIMES[version.runtime]
+    wrapper = (version.environment or {}).get(WRAPPER, "")
+    if wrapper and runtime.family not in ("provided", "go"):
+        return ("/bin/sh", "-c", _WRAPPED, wrapper, *_of_family(version, runtime, task, opt, plain=True))
+    return _of_family(version, runtime, task, opt, plain=False)
+
+
+def _of_family(version: Version, runtime: Runtime, task: str, opt: str, *, plain: bool) -> tuple[str, ...]:
+    """`plain`: the script is the last argument, as wrappers that put options before it expect."""
     if runtime.family == "python":
         python = interpreters.python(runtime.name.removeprefix("python"))
         if python is None:
             raise InvalidEntrypoint(interpreters.missing(runtime))
         # No `site`: what the host's Python has installed is not the function's. -s: nor what a user has.
-        return (python.program, "-S", "-s", f"{RUNTIME}/bootstraps/python3.py", OPT, f"{RUNTIME}/boto3")
+        script = (python.program, "-S", "-s", f"{RUNTIME}/bootstraps/python3.py")
+        return script if plain else (*script, OPT, f"{RUNTIME}/boto3")
     if runtime.family in ("nodejs", "java"):
         found = interpreters.find(runtime)
         if found is None:
@@ -35,14 +59,14 @@ def entrypoint(version: Version, task: str, opt: str) -> tuple[str, ...]:
     if runtime.family == "go":
         # Programs that know the Runtime API; the handler's name is the program's.
         if os.path.isfile(os.path.join(task, version.handler)):
-            problem = _why_not(Path(task, version.handler), task, TASK)
+            problem = why_not(Path(task, version.handler), task, TASK)
             if not problem:
                 return (f"{TASK}/{version.handler}",)
             raise InvalidEntrypoint(f"fork/exec {TASK}/{version.handler}: {problem}")
         raise InvalidEntrypoint(f"fork/exec {TASK}/{version.handler}: no such file or directory")
     for directory, inside in ((task, TASK), (opt, OPT)):
         if directory and os.path.isfile(os.path.join(directory, "bootstrap")):
-            problem = _why_not(Path(directory, "bootstrap"), directory, inside)
+            problem = why_not(Path(directory, "bootstrap"), directory, inside)
             if problem:
                 raise InvalidEntrypoint(f"fork/exec {inside}/bootstrap: {problem}")
             return (f"{inside}/bootstrap",)
@@ -55,9 +79,9 @@ def _java_options(version: Version) -> tuple[str, ...]:
     return ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto", "-Xss512k", f"-Xmx{heap}m")
 
 
-def _why_not(path: Path, directory: str, inside: str) -> str:
-    """What execve(2) would say; "" if it would run."""
-    if not path.stat().st_mode & 0o111:
+def why_not(path: str | Path, directory: str, inside: str) -> str:
+    """What execve(2) would say of a file of `directory`, which is shown at `inside`; "" if it would run."""
+    if not os.stat(path).st_mode & 0o111:
         return "permission denied"
     with open(path, "rb") as file:
         head = file.read(256)

@@ -14,6 +14,7 @@ from cloudjar.services.lambda_.runtimes import AL1, AL2, AL2023, RUNTIMES
 TASK = "/var/task"
 RUNTIME = "/var/runtime"
 OPT = "/opt"
+SUPERVISOR = f"{RUNTIME}/bootstraps/supervise.sh"
 JAVA_CLASSES = f"{RUNTIME}/java"
 """Where the compiled Java runtime is."""
 PIPE = f"{RUNTIME}/release"
@@ -24,6 +25,8 @@ BOOTSTRAPS = Path(__file__).parent / "bootstraps"
 
 _PASSWD = b"root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
 _GROUP = b"root:x:0:\nsbx_user1051:x:990:\n"
+# Extensions listen for telemetry under this name.
+_HOSTS = b"127.0.0.1 localhost sandbox.localdomain sandbox\n"
 _RELEASE = {
     AL1: (
         b'NAME="Amazon Linux AMI"\nVERSION="2018.03"\nID="amzn"\nID_LIKE="rhel fedora"\nVERSION_ID="2018.03"\n'
@@ -110,15 +113,17 @@ def spec(
     classes: str = "",
     pipe: str = "",
     network: str = "host",
+    supervised: bool = False,
 ) -> Spec:
-    """The sandbox of one execution environment. `classes` is the directory of the compiled Java runtime, `pipe` what a standby waits at."""
+    """The sandbox of one execution environment. `classes` is the directory of the compiled Java runtime, `pipe` what it waits at."""
     runtime = RUNTIMES[version.runtime]
     mounts = [Mount(task, TASK), Mount(temporary, "/tmp", writable=True)]
     if opt:
         mounts.append(Mount(opt, OPT))
     interpreter = interpreters.find(runtime)
-    if interpreter is not None:
+    if interpreter is not None or supervised:
         mounts.append(Mount(str(BOOTSTRAPS), f"{RUNTIME}/bootstraps"))
+    if interpreter is not None:
         mounts += [Mount(path, path) for path in interpreter.shown]
         if interpreter.prefix:
             mounts.append(Mount(interpreter.prefix, interpreters.LANG))
@@ -128,12 +133,15 @@ def spec(
         mounts.append(Mount(classes, JAVA_CLASSES))
     if pipe:
         mounts.append(Mount(pipe, PIPE))
+    files = {"/etc/os-release": _RELEASE[runtime.system], "/etc/passwd": _PASSWD, "/etc/group": _GROUP}
+    if supervised and network == "host":
+        files["/etc/hosts"] = _HOSTS
     return Spec(
         id=id,
         argv=argv,
         env=env,
         mounts=tuple(mounts),
-        files={"/etc/os-release": _RELEASE[runtime.system], "/etc/passwd": _PASSWD, "/etc/group": _GROUP},
+        files=files,
         cwd=TASK,
         hostname="169.254.10.1",
         network=network,

@@ -12,11 +12,14 @@ from cloudjar.compute.networks import Network
 from cloudjar.compute.spec import Spec
 from cloudjar.kernel.clock import monotonic_seconds, wall_seconds
 from cloudjar.services.lambda_.environment import Session
+from cloudjar.services.lambda_.extensions import INTERNAL_SHUTDOWN_SECONDS, SHUTDOWN_SECONDS, Extensions
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, exited, failure, posted_error, timed_out
 from cloudjar.services.lambda_.pipe import Pipe
-from cloudjar.services.lambda_.response_stream import ResponseStream
 from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket
+from cloudjar.services.lambda_.streamed_answer import StreamedAnswer
+from cloudjar.services.lambda_.system_log import SystemLog
+from cloudjar.services.lambda_.telemetry import Destination, Telemetry
 
 Ship = Callable[[Any, list[tuple[datetime, str]]], None]
 """Stores lines of an environment's log."""
@@ -31,6 +34,8 @@ _TAIL = 4096
 _SHIP_SECONDS = 1.0
 _SHIP_BYTES = 256 * 1024
 
+_ENDED = "\1"
+"""What a line of the supervisor begins with: `\\1NUMBER CODE`, or `\\1runtime CODE`."""
 _READY, _EXITED, _FAILED, _LATE = "ready", "exited", "failed", "late"
 
 
@@ -43,10 +48,12 @@ class ExecutionEnvironment:
         version: Version,
         driver: Driver,
         *,
+        account: str,
         now: Callable[[], datetime],
     ) -> None:
         """`now` is world time."""
         self.id = id
+        self.account = account
         self.version = version
         self.stream = ""
         self.session = Session("", "", "")
@@ -66,7 +73,16 @@ class ExecutionEnvironment:
         self.tail = ""
         """The end of what has been written since the last invocation ended, for LogType Tail."""
         self.pipe: Pipe | None = None
-        """What it waits at while it is a standby."""
+        """What it waits at: while it is a standby, or until its extensions have registered."""
+        self.extensions: Extensions | None = None
+        """Its extensions, if it has any."""
+        self.telemetry: Telemetry | None = None
+        """What its extensions may subscribe to."""
+        self.runtime = version.runtime
+        """What really runs it, as INIT_START names it."""
+        self.is_started = False
+        self.ending = "spindown"
+        """Why it ends, as extensions are told."""
         self._ship: Ship | None = None
         self._lines: list[tuple[datetime, str]] = []
         self._bytes = 0
@@ -78,8 +94,13 @@ class ExecutionEnvironment:
         self._answer: asyncio.Future[Outcome] | None = None
         self._deliver: Deliver | None = None
         self._invocation: Invocation | None = None
+        self._first_id = ""
+        """The request that it was made for."""
         self._exit: ExitStatus | None = None
         self._init_failure: Outcome | None = None
+        self._failed: asyncio.Future[Outcome] | None = None
+        """Told of an extension's failure while neither the runtime nor a caller waits."""
+        self._runtime_gone = False
         self._seen = 0
         """Counts lines of output."""
         self._deadline = 0.0
@@ -96,26 +117,35 @@ class ExecutionEnvironment:
     async def start(self, spec: Spec) -> None:
         """Starts the runtime. Raises StartFailed."""
         await self._driver.start(spec, self._exited, self._line)
+        self.is_started = True
         if self._exit is None:
             self.alive = True
 
     async def initialise(self, request_id: str, seconds: float) -> Outcome | None:
         """Waits until the runtime asks for work; what went wrong if it does not."""
         started = monotonic_seconds()
+        self._first_id = request_id
         try:
-            event = await asyncio.wait_for(asyncio.shield(self._turn), seconds)
+            event = await asyncio.wait_for(self._first_turn() if self.extensions else asyncio.shield(self._turn), seconds)
         except TimeoutError:
+            self.ending = "timeout"
             self.init_ms = (monotonic_seconds() - started) * 1000
             return failure("Sandbox.Timedout", f"Task timed out after {seconds:.2f} seconds", request_id, status="timeout")
         self.init_ms = (monotonic_seconds() - started) * 1000
-        if event == _READY:
-            return None
-        await self._drain()
-        if event == _FAILED:
-            assert self._init_failure is not None
-            return self._init_failure
-        assert self._exit is not None
-        return self._init_failure or exited(self._exit, request_id)
+        problem: Outcome | None = None
+        if event != _READY:
+            await self._drain()
+            problem = self._init_failure
+            if problem is None:
+                assert self._exit is not None
+                problem = exited(self._exit, request_id)
+        lines = SystemLog(self.version, self._now, self.telemetry)
+        self.write(lines.init_runtime_done(problem), in_tail=False)
+        if problem is None:
+            self.write(lines.init_report(self.init_ms, "init", None), in_tail=False)
+        if self.telemetry is not None:
+            self.telemetry.initialised()
+        return problem
 
     async def run(self, invocation: Invocation, limit: float) -> tuple[Outcome, float]:
         """One invocation of at most `limit` seconds, and the milliseconds that it took. If it is not `alive` afterwards, it is used up."""
@@ -135,7 +165,11 @@ class ExecutionEnvironment:
         finally:
             alarm.cancel()
         if outcome.crashed:
-            if outcome.status == "timeout":
+            self.ending = "timeout" if outcome.status == "timeout" else "failure"
+            if self.extensions is not None:
+                # They are told before it ends.
+                self.alive = False
+            elif outcome.status == "timeout":
                 await self.kill()
         elif self.alive:
             await self._settled()
@@ -151,6 +185,46 @@ class ExecutionEnvironment:
             await self._driver.kill(self.id)
         except NotRunning:
             pass
+
+    async def wait_for_extensions(self, request_id: str, limit: float) -> tuple[Outcome | None, float]:
+        """After the runtime's answer, waits until every extension is done; what went wrong if one is not, and the milliseconds."""
+        started = monotonic_seconds()
+        assert self.extensions is not None
+        resting = asyncio.ensure_future(self.extensions.at_rest())
+        failing = self._failed = self._loop.create_future()
+        await asyncio.wait({resting, failing}, timeout=max(0.0, limit), return_when=asyncio.FIRST_COMPLETED)
+        problem: Outcome | None = None
+        if failing.done():
+            problem = failing.result()
+        elif not resting.done():
+            problem, self.ending = timed_out(self.version.timeout_seconds, request_id), "timeout"
+        self._failed = None
+        resting.cancel()
+        if problem is not None:
+            self.alive = False
+        await self._drain()
+        return problem, (monotonic_seconds() - started) * 1000
+
+    async def shut_down(self) -> None:
+        """Has the runtime and the extensions end by themselves, for as long as Lambda would wait."""
+        extensions = self.extensions
+        assert extensions is not None
+        extensions.is_ending, self.alive = True, False
+        has_external = bool(extensions.external)
+        seconds = SHUTDOWN_SECONDS if has_external else INTERNAL_SHUTDOWN_SECONDS
+        if self.telemetry is not None:
+            await self.telemetry.flush()
+        try:
+            stopping: asyncio.Future[Any] = asyncio.ensure_future(self._driver.stop(self.id, seconds))
+            telling: asyncio.Future[Any] = asyncio.ensure_future(self._tell_extensions(extensions, wall_seconds() + seconds))
+            await asyncio.wait({stopping, telling} if has_external else {stopping}, return_when=asyncio.FIRST_COMPLETED)
+            telling.cancel()
+            stopping.cancel()
+            await asyncio.gather(telling, stopping, return_exceptions=True)
+        finally:
+            if self.telemetry is not None:
+                self.telemetry.close()
+        await self._drain()
 
     def close(self) -> None:
         """Lets the socket go, and stores the last lines."""
@@ -249,10 +323,95 @@ class ExecutionEnvironment:
         self._init_failure = posted_error(body, error_type)
         self._turn.set_result(_FAILED)
 
+    def extension_side(self) -> Extensions:
+        if self.extensions is None:
+            self.have_extensions(())
+        assert self.extensions is not None
+        return self.extensions
+
+    def subscribe(self, id: str, api: str, body: bytes) -> None:
+        extension = self.extension_side().find(id)
+        assert self.telemetry is not None
+        label, *types = self.telemetry.subscribe(extension.name, api, body)
+        self.write(SystemLog(self.version, self._now).subscribed(label, extension.name, types), in_tail=False)
+
+    def have_extensions(self, names: tuple[str, ...]) -> None:
+        """It has extensions: external ones of these names, and whatever registers from within its runtime."""
+        self.extensions = Extensions(self.id, self.version, self.account, names, self._extension_failed)
+        kind = "provisioned-concurrency" if self.provisioned else "on-demand"
+        self.telemetry = Telemetry(self._now, self._send, init_type=kind)
+        SystemLog(self.version, self._now, self.telemetry).init_start(self.runtime)
+
     # Inside
 
+    async def _send(self, destination: Destination, data: bytes) -> bool:
+        if self.socket is None:
+            return False
+        if self.network is None:
+            return await self.socket.deliver(destination, data, None, lambda peer, own: self._driver.is_peer(self.id, peer, own))
+        try:
+            inside = await self.network.connect(destination.port)
+        except OSError:
+            return False
+        return await self.socket.deliver(destination, data, inside, lambda peer, own: True)
+
+    async def _first_turn(self) -> str:
+        """Extensions first, then the runtime, then all of them at rest."""
+        extensions = self.extensions
+        assert extensions is not None
+        registering = asyncio.ensure_future(extensions.registered())
+        either: set[asyncio.Future[Any]] = {registering, self._turn}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        registering.cancel()
+        if not self._turn.done() and self.pipe is not None:
+            self.pipe.release()
+        event = await asyncio.shield(self._turn)
+        if event == _READY:
+            resting, failing = asyncio.ensure_future(extensions.at_rest()), self._loop.create_future()
+            self._failed = failing
+            await asyncio.wait({resting, failing}, return_when=asyncio.FIRST_COMPLETED)
+            resting.cancel()
+            self._failed = None
+            if failing.done():
+                self._init_failure, event = failing.result(), _FAILED
+        extensions.is_open = False
+        lines = SystemLog(self.version, self._now, self.telemetry)
+        for extension in extensions.all.values():
+            self.write(lines.extension(extension.name, extension.state, extension.events, extension.error), in_tail=False)
+        return event
+
+    def _extension_failed(self, kind: str, message: str) -> None:
+        """An extension is gone, and with it the environment."""
+        outcome = failure(kind, message, self._id())
+        self.alive, self.ending = False, "failure"
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(outcome)
+        elif self._failed is not None and not self._failed.done():
+            self._failed.set_result(outcome)
+        elif not self._turn.done():
+            self._init_failure = outcome
+            self._turn.set_result(_FAILED)
+
+    async def _tell_extensions(self, extensions: Extensions, deadline: float) -> None:
+        """The runtime ends first."""
+        while not self._runtime_gone:
+            await asyncio.sleep(0.005)
+        await extensions.shut_down(self.ending, deadline)
+
+    def _child_ended(self, text: str) -> None:
+        """A line of the supervisor."""
+        who, _, code = text[1:].partition(" ")
+        if not code.isdecimal() or self.extensions is None:
+            return
+        if who == "runtime":
+            self._runtime_gone = True
+            number = int(code)
+            self._runtime_ended(ExitStatus(None, number - 128) if 128 < number < 193 else ExitStatus(number))
+        elif who.isdecimal() and int(who) < len(self.extensions.external):
+            self.extensions.exited(int(who), int(code))
+
     def _id(self) -> str:
-        return self._invocation.request_id if self._invocation else ""
+        return self._invocation.request_id if self._invocation else self._first_id
 
     def _hand_over(self, deadline: float) -> None:
         deliver, self._deliver = self._deliver, None
@@ -268,6 +427,8 @@ class ExecutionEnvironment:
         }
         if invocation.client_context:
             headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+        if self.extensions is not None:
+            self.extensions.invoke(invocation, deadline)
         deliver(headers, invocation.payload)
 
     def _finish(self, request_id: str, what: str, outcome: Outcome) -> None:
@@ -288,8 +449,12 @@ class ExecutionEnvironment:
             self._answer.set_result(timed_out(self.version.timeout_seconds, self._id()))
 
     def _exited(self, _: str, status: ExitStatus) -> None:
-        self._exit, self.alive, self._deliver = status, False, None
+        self._runtime_gone = True
         self.peak_bytes = max(self.peak_bytes, status.peak_memory_bytes or 0)
+        self._runtime_ended(status)
+
+    def _runtime_ended(self, status: ExitStatus) -> None:
+        self._exit, self.alive, self._deliver = status, False, None
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(exited(status, self._id()))
         if not self._turn.done():
@@ -297,10 +462,18 @@ class ExecutionEnvironment:
 
     def _line(self, _: str, line: Line) -> None:
         text = line.text.decode("utf-8", "replace")
-        if self._carriage:
+        kind = "function"
+        if line.stream == "stderr" and self.extensions is not None and self.extensions.external:
+            if text.startswith(_ENDED):
+                self._child_ended(text)
+                return
+            kind = "extension"
+        elif self._carriage:
             # The Python and Node.js runtimes keep a record of several lines together so.
             text = text.rstrip("\r").replace("\r", "\n")
         self._seen += 1
+        if self.telemetry is not None:
+            self.telemetry.line(kind, text + "\n")
         self.write(text + "\n")
 
     async def _settled(self) -> None:
@@ -318,32 +491,6 @@ class ExecutionEnvironment:
             await asyncio.sleep(0)
             if self._seen == before:
                 return
-
-
-class StreamedAnswer:
-    """An answer that comes in pieces: passed on as it comes, or gathered for a caller who wants it whole."""
-
-    def __init__(self, env: ExecutionEnvironment, request_id: str, out: ResponseStream | None) -> None:
-        self._env = env
-        self._id = request_id
-        self._out = out
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def feed(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._out is not None:
-            self._out.feed(data)
-        elif self._size <= LARGEST_RESPONSE:
-            self._pieces.append(data)
-
-    def end(self, error_type: str, error: bytes) -> None:
-        if error_type:
-            self._env.error(self._id, error, error_type)
-        elif self._out is None and self._size > LARGEST_RESPONSE:
-            self._env.too_large(self._id, self._size)
-        else:
-            self._env.response(self._id, b"".join(self._pieces))
 
 
 def _no_longer(turn: asyncio.Future[str]) -> None:

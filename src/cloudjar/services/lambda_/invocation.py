@@ -21,6 +21,8 @@ class Invocation(Struct, frozen=True):
     arn: str
     trace_id: str = ""
     client_context: str = ""
+    wants_log: bool = False
+    """The caller waits for the whole log, and so for extensions too."""
     stream: ResponseStream | None = None
     """Where a streamed response goes; None where the caller wants it whole."""
 

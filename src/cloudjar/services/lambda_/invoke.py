@@ -56,7 +56,9 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         trace = recursion.lengthened(ctx, trace_id(ctx, version), function)
         if trace is None:
             raise errors.recursive(who.name)
-        invocation = Invocation(request_id, payload, function_arn(ctx, who.name, who.qualifier), trace, context)
+        invocation = Invocation(
+            request_id, payload, function_arn(ctx, who.name, who.qualifier), trace, context, wants_log=req.get("LogType") == "Tail"
+        )
     await hot_reload.refresh(ctx, version)
     finished = await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved)
     answer: dict[str, Any] = {"StatusCode": 200, "Payload": finished.outcome.payload, "ExecutedVersion": version.label}
@@ -109,7 +111,7 @@ async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         arn = function_arn(ctx, who.name, who.qualifier)
-        invocation = Invocation(request_id, payload, arn, trace_id(ctx, version), context, stream)
+        invocation = Invocation(request_id, payload, arn, trace_id(ctx, version), context, stream=stream)
     await hot_reload.refresh(ctx, version)
     task = asyncio.get_running_loop().create_task(ctx.world.part(Pool).invoke(ctx, version, invocation, reserved))
     return await Streamed.begun(stream, task, version.label)

@@ -18,6 +18,7 @@ from cloudjar.services.lambda_.concurrency import ACCOUNT_LIMIT
 from cloudjar.services.lambda_.deploy import Deployments
 from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint, entrypoint
 from cloudjar.services.lambda_.execution import INIT_SECONDS, ExecutionEnvironment
+from cloudjar.services.lambda_.extensions import external, supervised
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Invocation, Outcome, failure
 from cloudjar.services.lambda_.layers import layer_code
@@ -38,6 +39,9 @@ SANDBOXES = 200
 _STARTS = 8
 """How many start at once: more would only slow each other down."""
 _EXPIRY = timedelta(minutes=5)
+
+
+_NOT_REPEATED = ("Runtime.InvalidEntrypoint", "Extension.LaunchError")
 
 
 class Finished:
@@ -88,7 +92,8 @@ class Pool:
         metering.started(ctx, invocation.arn, busy + 1, self._in_account[account])
         hold = f"lambda:{version.name}"
         self._world.clock.hold(hold)
-        task = asyncio.get_running_loop().create_task(self._run(ctx.at(), version, invocation))
+        answered: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
+        task = asyncio.get_running_loop().create_task(self._run(ctx.at(), version, invocation, answered))
         self._running.add(task)
 
         def ended(_: Any) -> None:
@@ -97,11 +102,20 @@ class Pool:
             _less(self._in_account, account)
             self._world.clock.release(hold)
             self._world.wake()
+            if answered.done():
+                return
+            problem = None if task.cancelled() else task.exception()
+            if task.cancelled():
+                answered.cancel()
+            elif problem is not None:
+                answered.set_exception(problem)
+            else:
+                answered.set_result(task.result())
 
         task.add_done_callback(ended)
-        return await asyncio.shield(task)
+        return await answered
 
-    async def _run(self, ctx: Context, version: Version, invocation: Invocation) -> Finished:
+    async def _run(self, ctx: Context, version: Version, invocation: Invocation, answered: asyncio.Future[Finished]) -> Finished:
         key = (ctx.account, ctx.region, version.name, version.number, version.revision)
         request_id = invocation.request_id
         problem: Outcome | None = None
@@ -111,17 +125,25 @@ class Pool:
             env, problem, milliseconds = await self._cold(ctx, version, invocation)
         reusable = False
         try:
-            lines = SystemLog(version, self._world.clock.now)
-            env.write(lines.start(request_id))
+            lines, trace = SystemLog(version, self._world.clock.now, env.telemetry), invocation.trace_id
+            env.write(lines.start(request_id, trace))
             if problem is None:
                 outcome, took = await env.run(invocation, version.timeout_seconds - milliseconds / 1000)
                 milliseconds += took
+                env.write(lines.runtime_done(request_id, took, outcome, trace))
+                if env.extensions is not None and env.alive and not env.extensions.is_at_rest:
+                    if not invocation.wants_log and not answered.done():
+                        # The caller has the answer while extensions finish their work.
+                        answered.set_result(Finished(outcome, ""))
+                    problem, took = await env.wait_for_extensions(request_id, version.timeout_seconds - milliseconds / 1000)
+                    milliseconds += took
+                    outcome = problem or outcome
             else:
                 outcome = problem
             for line in lines.crash(request_id, outcome):
                 env.write(line)
             env.write(lines.end(request_id))
-            env.write(lines.report(request_id, env.report(milliseconds), outcome))
+            env.write(lines.report(request_id, env.report(milliseconds), outcome, trace))
             env.flush()
             metering.ended(ctx, invocation.arn, round(milliseconds, 2), bool(outcome.error))
             reusable = env.alive and not self._closed
@@ -198,10 +220,10 @@ class Pool:
         try:
             env = self._make(ctx, version)
             problem = await self._start(env, ctx, request_id, self.init_seconds)
-            if problem is None or problem.error == "Runtime.InvalidEntrypoint":
+            if problem is None or problem.error in _NOT_REPEATED:
                 return env, problem, 0.0
             # Lambda tries again within the invocation, and its time limit.
-            env.write(SystemLog(version, self._world.clock.now).init_report(env.init_ms or 0.0, "init", problem))
+            env.write(SystemLog(version, self._world.clock.now, env.telemetry).init_report(env.init_ms or 0.0, "init", problem))
             await self._end(env)
             failed, env = env, None
             env = self._make(ctx, version, stream=failed.stream)
@@ -214,14 +236,18 @@ class Pool:
             raise
         spent, env.init_ms = env.init_ms or 0.0, None
         if problem is not None:
-            env.write(SystemLog(version, self._world.clock.now).init_report(spent, "invoke", problem))
+            env.write(SystemLog(version, self._world.clock.now, env.telemetry).init_report(spent, "invoke", problem))
             await env.kill()
         return env, problem, spent
+
+    def _new(self, account: str, version: Version, driver: Driver) -> ExecutionEnvironment:
+        self._numbers += 1
+        id = f"lambda-{self._world.name}-{self._numbers}"
+        return ExecutionEnvironment(id, version, driver, account=account, now=self._world.clock.now)
 
     def _make(self, ctx: Context, version: Version, stream: str = "") -> ExecutionEnvironment:
         """An environment with credentials, not yet started. Raises AccessDeniedException."""
         world = self._world
-        self._numbers += 1
         try:
             driver: Driver = world.host.driver()
         except ComputeError as problem:
@@ -243,7 +269,7 @@ class Pool:
         )
         acting = ctx.at(principal=principal)
         key = (ctx.account, ctx.region, version.name, version.number, version.revision)
-        env = self._standbys.take(key) or ExecutionEnvironment(f"lambda-{world.name}-{self._numbers}", version, driver, now=world.clock.now)
+        env = self._standbys.take(key) or self._new(ctx.account, version, driver)
         self._standbys.want(key, version)
         env.adopt(stream, lambda env, lines: ship(acting, version.logs_to, env.stream, lines))
         env.expires = credentials["Expiration"]
@@ -256,14 +282,15 @@ class Pool:
         version = env.version
         interpreter = interpreters.find(RUNTIMES[version.runtime])
         really = f" ({interpreter.version} of this machine)" if interpreter and interpreter.version else ""
-        env.write(SystemLog(version, self._world.clock.now).init_start(f"{version.runtime}{really}"), in_tail=False)
+        env.runtime = f"{version.runtime}{really}"
+        env.write(SystemLog(version, self._world.clock.now).init_start(env.runtime), in_tail=False)
         try:
             if env.pipe is None:
                 await self._launch(env, ctx)
             else:
                 env.pipe.send(await self._variables(env, ctx.region))
         except InvalidEntrypoint as problem:
-            return failure("Runtime.InvalidEntrypoint", str(problem), request_id)
+            return failure(problem.kind, str(problem), request_id)
         except (ComputeError, OSError) as problem:
             raise errors.service_failed(f"The sandbox could not be started: {problem}") from None
         return await env.initialise(request_id, seconds)
@@ -281,10 +308,16 @@ class Pool:
         env.network = await world.host.network(world)
         inside = await env.network.listen(*environment.RUNTIME_API) if env.network else None
         env.socket = await plane(world.host).listen(env, inside)
-        variables = await self._variables(env, ctx.region)
-        pipe = env.pipe.path if env.pipe else ""
-        if pipe:
+        names = external(opt)
+        if names and env.pipe is not None:
+            raise InvalidEntrypoint("extensions start with an invocation, not before")
+        if names:
+            env.pipe = Pipe(deployments.pipe())
+            env.have_extensions(names)
+            argv = supervised(names, argv)
+        elif env.pipe is not None:
             argv = (*argv, environment.PIPE)
+        variables = await self._variables(env, ctx.region)
         spec = environment.spec(
             env.id,
             version,
@@ -294,8 +327,9 @@ class Pool:
             opt=opt,
             temporary=env.temporary,
             classes=classes,
-            pipe=pipe,
+            pipe=env.pipe.path if env.pipe else "",
             network=env.network.id if env.network else "host",
+            supervised=bool(names),
         )
         async with self._starts:
             await env.start(spec)
@@ -315,8 +349,7 @@ class Pool:
     async def _stand_by(self, key: Key, version: Version) -> ExecutionEnvironment:
         """A new standby of a version. Raises ComputeError, AwsError, OSError."""
         world = self._world
-        self._numbers += 1
-        env = ExecutionEnvironment(f"lambda-{world.name}-{self._numbers}", version, world.host.driver(), now=world.clock.now)
+        env = self._new(key[0], version, world.host.driver())
         self._all.add(env)
         try:
             env.pipe = Pipe(world.part(Deployments).pipe())
@@ -336,6 +369,8 @@ class Pool:
 
     async def _end(self, env: ExecutionEnvironment) -> None:
         self._all.discard(env)
+        if env.extensions is not None and env.is_started:
+            await env.shut_down()
         env.close()
         await env.kill()
         if env.temporary:

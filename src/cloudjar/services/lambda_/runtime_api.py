@@ -71,6 +71,34 @@ class RuntimeSide(Protocol):
         """Initialisation failed. Raises Refused."""
         ...
 
+    def extension_side(self) -> ExtensionSide:
+        """What the sandbox offers to its extensions."""
+        ...
+
+    def subscribe(self, id: str, api: str, body: bytes) -> None:
+        """An extension subscribes to "telemetry", or to "logs". Raises Refused."""
+        ...
+
+
+class ExtensionSide(Protocol):
+    """What a sandbox offers to its extensions."""
+
+    def register(self, name: str, body: bytes, features: str) -> tuple[str, dict[str, Any]]:
+        """A new extension's identifier, and what it is told of the function. Raises Refused."""
+        ...
+
+    def next(self, id: str, deliver: Deliver) -> None:
+        """An extension waits for an event; `deliver` is called once, now or later. Raises Refused."""
+        ...
+
+    def gone(self, deliver: Deliver) -> None:
+        """An extension no longer waits for what it asked for."""
+        ...
+
+    def error(self, id: str, phase: str, error_type: str) -> None:
+        """An extension cannot go on: "init" or "exit". Raises Refused."""
+        ...
+
 
 class Socket(Protocol):
     """The listening socket of one sandbox."""
@@ -80,6 +108,10 @@ class Socket(Protocol):
 
     def close(self) -> None:
         """No more requests."""
+        ...
+
+    async def deliver(self, destination: Any, data: bytes, inside: socket.socket | None, is_inside: Callable[[int, int], bool]) -> bool:
+        """Sends telemetry to a listener inside the sandbox; whether it was taken. See the plane."""
         ...
 
 

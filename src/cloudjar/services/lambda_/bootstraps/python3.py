@@ -347,7 +347,8 @@ def main():
     version = "%d.%d" % sys.version_info[:2]
     task = env["LAMBDA_TASK_ROOT"]
     # As arguments, because a driver that mounts nothing rewrites paths there: where layers are, and one package of the SDK.
-    layers, sdk = sys.argv[1:3]
+    # A wrapper (AWS_LAMBDA_EXEC_WRAPPER) is given the bare script.
+    layers, sdk = sys.argv[1:3] if len(sys.argv) > 2 else ("/opt", env["LAMBDA_RUNTIME_DIR"] + "/boto3")
     sys.path[0:1] = [task, "%s/python/lib/python%s/site-packages" % (layers, version), layers + "/python"]
     sys.meta_path.insert(0, LoggingFinder())
     if len(sys.argv) > 3:
