@@ -49,12 +49,14 @@ def _of_family(version: Version, runtime: Runtime, task: str, opt: str, *, plain
         # No `site`: what the host's Python has installed is not the function's. -s: nor what a user has.
         script = (python.program, "-S", "-s", f"{RUNTIME}/bootstraps/python3.py")
         return script if plain else (*script, OPT, f"{RUNTIME}/boto3")
-    if runtime.family in ("nodejs", "java"):
+    if runtime.family in ("nodejs", "java", "ruby"):
         found = interpreters.find(runtime)
         if found is None:
             raise InvalidEntrypoint(interpreters.missing(runtime))
         if runtime.family == "nodejs":
             return (found.program, f"{RUNTIME}/bootstraps/nodejs.cjs")
+        if runtime.family == "ruby":
+            return (found.program, f"{RUNTIME}/bootstraps/ruby.rb")
         return (found.program, *_java_options(version), "-cp", JAVA_CLASSES, "Runtime", TASK, OPT)
     if runtime.family == "go":
         # Programs that know the Runtime API; the handler's name is the program's.

@@ -95,6 +95,10 @@ def variables(version: Version, *, region: str, stream: str, runtime_api: str, a
     if family == "nodejs":
         major = version.runtime.removeprefix("nodejs").split(".")[0]
         env.setdefault("NODE_PATH", f"{OPT}/nodejs/node{major}/node_modules:{OPT}/nodejs/node_modules:{RUNTIME}/node_modules")
+    if family == "ruby":
+        api = f"{version.runtime.removeprefix('ruby')}.0"
+        env.setdefault("GEM_PATH", f"{TASK}/vendor/bundle/ruby/{api}:{OPT}/ruby/gems/{api}")
+        env.setdefault("RUBYLIB", f"{TASK}:{RUNTIME}/lib:{OPT}/ruby/lib")
     if family != "provided":
         # Custom runtimes do not have it.
         env["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"

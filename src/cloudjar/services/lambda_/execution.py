@@ -16,7 +16,7 @@ from cloudjar.services.lambda_.extensions import INTERNAL_SHUTDOWN_SECONDS, SHUT
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, exited, failure, posted_error, timed_out
 from cloudjar.services.lambda_.pipe import Pipe
-from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket
+from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket, not_allowed
 from cloudjar.services.lambda_.streamed_answer import StreamedAnswer
 from cloudjar.services.lambda_.system_log import SystemLog
 from cloudjar.services.lambda_.telemetry import Destination, Telemetry
@@ -213,7 +213,7 @@ class ExecutionEnvironment:
         has_external = bool(extensions.external)
         seconds = SHUTDOWN_SECONDS if has_external else INTERNAL_SHUTDOWN_SECONDS
         if self.telemetry is not None:
-            await self.telemetry.flush()
+            await asyncio.wait({asyncio.ensure_future(self.telemetry.flush())}, timeout=seconds / 2)
         try:
             stopping: asyncio.Future[Any] = asyncio.ensure_future(self._driver.stop(self.id, seconds))
             telling: asyncio.Future[Any] = asyncio.ensure_future(self._tell_extensions(extensions, wall_seconds() + seconds))
@@ -284,7 +284,7 @@ class ExecutionEnvironment:
 
     def next(self, deliver: Deliver) -> None:
         if self._was_handed:
-            raise _not_allowed("Running", "Ready")
+            raise not_allowed("Running", "Ready")
         self._deliver = deliver
         if self._answer is not None and not self._answer.done():
             self._hand_over(self._deadline)
@@ -319,7 +319,7 @@ class ExecutionEnvironment:
 
     def init_error(self, body: bytes, error_type: str) -> None:
         if self._turn.done() or self._answer is not None:
-            raise _not_allowed("Ready", "InitError")
+            raise not_allowed("Ready", "InitError")
         self._init_failure = posted_error(body, error_type)
         self._turn.set_result(_FAILED)
 
@@ -439,7 +439,7 @@ class ExecutionEnvironment:
 
     def _check_turn(self, request_id: str, what: str) -> None:
         if self._answer is None or self._answer.done() or not self._was_handed:
-            raise _not_allowed("Ready", what)
+            raise not_allowed("Ready", what)
         if request_id != self._id():
             raise Refused(400, "InvalidRequestID", "Invalid request ID")
 
@@ -496,11 +496,3 @@ class ExecutionEnvironment:
 def _no_longer(turn: asyncio.Future[str]) -> None:
     if not turn.done():
         turn.set_result(_LATE)
-
-
-def _not_allowed(state: str, what: str) -> Refused:
-    return Refused(
-        403,
-        "InvalidStateTransition",
-        f"State transition from {state} to {what} failed for runtime. Error: State transition is not allowed",
-    )

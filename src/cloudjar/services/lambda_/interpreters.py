@@ -23,6 +23,7 @@ LANG = "/var/lang"
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 _INSTALL = {
     "nodejs": "Install it (`apt-get install nodejs`, `nvm install {0}` or https://nodejs.org/), then try again",
+    "ruby": "Install it (`apt-get install ruby`, `rbenv install {0}` or https://www.ruby-lang.org/), then try again",
     "java": "Install it (`apt-get install openjdk-{0}-jdk-headless` or https://adoptium.net/), then try again",
 }
 
@@ -60,20 +61,25 @@ def missing(runtime: Runtime) -> str:
     if family in _INSTALL:
         if find(runtime) is not None:
             return ""
+        if family == "ruby":
+            return f"the runtime {runtime.name}: no Ruby on this machine. {_INSTALL[family].format(wanted)}"
         what = "Node.js" if family == "nodejs" else "JDK (with javac)"
         return f"the runtime {runtime.name}: no {what} {wanted} or later on this machine. {_INSTALL[family].format(wanted)}"
-    return f"the runtime {runtime.name}: only provided, Go, Python, Node.js and Java run here so far"
+    return f"the runtime {runtime.name}: only provided, Go, Python, Node.js, Java and Ruby run here so far"
 
 
 def find(runtime: Runtime) -> Interpreter | None:
     """The interpreter that a runtime's functions run on; None if there is none, or none is needed. Found anew until found.
 
-    Python is the very version. Of Node.js and Java it is the oldest here that is not older than the runtime asks for.
+    Python is the very version. Of the others it is the oldest here that is not older than the runtime asks for; of Ruby, where there
+    is none such, the newest.
     """
     if runtime.family == "python":
         return python(_wanted(runtime))
     if runtime.family not in _INSTALL:
         return None
+    if runtime.family == "ruby":
+        return _ruby(_wanted(runtime))
     look = _nodes if runtime.family == "nodejs" else _jdks
     wanted = int(_wanted(runtime))
     for major, interpreter in look():
@@ -94,7 +100,7 @@ def python(version: str) -> Interpreter | None:
 def _wanted(runtime: Runtime) -> str:
     """The version in a runtime's name: "3.12" of python3.12, "20" of nodejs20.x, "8" of java8.al2."""
     text = runtime.name.removeprefix(runtime.family).removeprefix("core")
-    return text if runtime.family == "python" else (re.match(r"\d*", text) or [""])[0] or "0"
+    return text if runtime.family in ("python", "ruby") else (re.match(r"\d*", text) or [""])[0] or "0"
 
 
 @lru_cache(maxsize=32)
@@ -148,6 +154,36 @@ def _node_major(program: Path) -> int:
             return 0
         match = re.match(r"v(\d+)\.", told)
     return int(match[1]) if match else 0
+
+
+def _ruby(wanted: str) -> Interpreter | None:
+    found = _rubies()
+    if not found:
+        _rubies.cache_clear()
+        return None
+    new_enough = [interpreter for version, interpreter in found if not _older(version, _patch(Path(wanted)))]
+    return new_enough[0] if new_enough else found[-1][1]
+
+
+@lru_cache(maxsize=1)
+def _rubies() -> tuple[tuple[str, Interpreter], ...]:
+    """Every Ruby of this machine, oldest first: the system's, PATH's, rbenv's."""
+    programs = [Path("/usr/bin/ruby"), Path("/usr/local/bin/ruby")]
+    on_path = shutil.which("ruby")
+    programs += [Path(on_path)] if on_path else []
+    programs += sorted(Path.home().glob(".rbenv/versions/*/bin/ruby"), key=_patch, reverse=True)
+    found: dict[str, Interpreter] = {}
+    for program in programs:
+        if not os.access(program, os.X_OK):
+            continue
+        try:
+            _, told, _ = ask([str(program), "--disable=gems", "-e", "print RUBY_VERSION"], 10.0)
+        except OSError:
+            continue
+        match = re.match(r"(\d+\.\d+)\.", told)
+        if match and match[1] not in found:
+            found[match[1]] = _shown(program.resolve(), f"Ruby {match[1]}")
+    return tuple(sorted(found.items(), key=lambda item: _patch(Path(item[0]))))
 
 
 @lru_cache(maxsize=1)

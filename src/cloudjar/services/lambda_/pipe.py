@@ -34,3 +34,7 @@ class Pipe:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass

@@ -127,3 +127,12 @@ def plane(host: Any) -> Plane:
     """The plane, from the jar: services know it only by name."""
     found: Plane = host.plane("lambda_api")
     return found
+
+
+def not_allowed(state: str, what: str) -> Refused:
+    """A request that does not fit what the runtime is at."""
+    return Refused(
+        403,
+        "InvalidStateTransition",
+        f"State transition from {state} to {what} failed for runtime. Error: State transition is not allowed",
+    )
