@@ -241,7 +241,7 @@ def _patch(path: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", str(path)))
 
 
-def _older(version: str, than: tuple[int, int]) -> bool:
+def _older(version: str, than: tuple[int, ...]) -> bool:
     return tuple(int(part) for part in version.split(".")) < than
 
 
