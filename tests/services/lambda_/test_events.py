@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from cloudjar.gateway.inprocess import LocalJar, LocalWorld
 from .conftest import Functions, make_role
 
 NOTE = "def handler(event, context):\n    print('handled', event['n'], context.aws_request_id)\n"
+NOWHERE = "arn:aws:sqs:us-east-1:000000000000:none"
 FAIL = "def handler(event, context):\n    print('tried', context.aws_request_id)\n    raise ValueError('no')\n"
 
 
@@ -170,3 +172,23 @@ def test_no_sandbox_outlives_its_jar() -> None:
     while _sandboxes() > before and time.monotonic() < deadline:
         pass
     assert _sandboxes() <= before
+
+
+def test_cloudwatch_is_told_of_events_that_are_dropped(functions: Functions, world: LocalWorld) -> None:
+    functions.python("f", "def handler(e, c):\n    raise ValueError\n", DeadLetterConfig={"TargetArn": NOWHERE})
+    functions.client.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+    functions.client.invoke(FunctionName="f", InvocationType="Event", Payload=b"{}")
+    world.settle()
+    found = {}
+    for name in ("AsyncEventsReceived", "AsyncEventsDropped", "DeadLetterErrors", "Invocations", "Errors"):
+        answer = world.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=name,
+            Dimensions=[{"Name": "FunctionName", "Value": "f"}],
+            StartTime=world.clock.now() - timedelta(hours=1),
+            EndTime=world.clock.now() + timedelta(hours=1),
+            Period=86400,
+            Statistics=["Sum"],
+        )
+        found[name] = sum(point["Sum"] for point in answer["Datapoints"])
+    assert found == dict.fromkeys(found, 1.0)

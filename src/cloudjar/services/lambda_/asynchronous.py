@@ -9,7 +9,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.lambda_ import aliases, destinations, hot_reload, recursion
+from cloudjar.services.lambda_ import aliases, destinations, hot_reload, metering, recursion
 from cloudjar.services.lambda_.event_invoke import rules
 from cloudjar.services.lambda_.functions import find_function
 from cloudjar.services.lambda_.invocation import Invocation, Outcome
@@ -43,6 +43,7 @@ def accept(ctx: Context, function: str, qualifier: str, request_id: str, payload
     """Takes an event on: once this transaction has committed, it is not lost."""
     ctx.put(Queued(request_id, function, qualifier, ctx.blobs.put(payload), ctx.now, context, trace=trace))
     ctx.effect(run_queued, request_id)
+    metering.add(ctx, "AsyncEventsReceived", metering.dimensions(function_arn(ctx, function, qualifier)))
 
 
 @timer
@@ -77,6 +78,8 @@ async def run_queued(ctx: Context, request_id: str) -> None:
         if trace is None:
             _give_up(ctx, queued, None, "RecursiveInvocationDetected")
             return
+        age = (ctx.now - queued.accepted).total_seconds() * 1000
+        metering.add(ctx, "AsyncEventAge", metering.dimensions(arn), age, metering.MILLISECONDS)
         invocation = Invocation(request_id, ctx.blobs.read(queued.payload), arn, trace, queued.context)
         payload = invocation.payload
     await hot_reload.refresh(ctx, version)
@@ -115,4 +118,8 @@ def _throttled(ctx: Context, queued: Queued, error: AwsError) -> None:
 
 def _give_up(ctx: Context, queued: Queued, outcome: Outcome | None, condition: str) -> None:
     ctx.delete(queued)
+    where = metering.dimensions(function_arn(ctx, queued.function, queued.qualifier))
+    if condition == "RecursiveInvocationDetected":
+        metering.add(ctx, "RecursiveInvocationsDropped", where)
+    metering.add(ctx, "AsyncEventsDropped", where)
     destinations.failed(ctx, queued, ctx.blobs.read(queued.payload), outcome, condition, rules(ctx, queued.function, queued.qualifier))

@@ -6,7 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect
+from cloudjar.services.lambda_ import metering
 from cloudjar.services.lambda_.event_invoke import EventInvokeConfig
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Outcome, stamp
@@ -36,7 +38,15 @@ def failed(ctx: Context, queued: Queued, payload: bytes, outcome: Outcome | None
             "ErrorCode": {"DataType": "Number", "StringValue": "200"},
             "ErrorMessage": {"DataType": "String", "StringValue": message[:1024] or condition},
         }
-        ctx.effect(send, version.role, version.dead_letter_arn, payload.decode(), attributes, "")
+        ctx.effect(
+            send,
+            version.role,
+            version.dead_letter_arn,
+            payload.decode(),
+            attributes,
+            "",
+            function_arn(ctx, queued.function, queued.qualifier),
+        )
 
 
 def _record(ctx: Context, queued: Queued, payload: bytes, outcome: Outcome | None, condition: str, version: str) -> dict[str, Any]:
@@ -69,12 +79,26 @@ def _deliver(ctx: Context, queued: Queued, target: str, record: dict[str, Any]) 
         detail_type = "Lambda Function Invocation Result - " + (
             "Success" if record["requestContext"]["condition"] == "Success" else "Failure"
         )
-        ctx.effect(send, version.role, target, json.dumps(record, separators=(",", ":")), {}, detail_type)
+        ctx.effect(
+            send, version.role, target, json.dumps(record, separators=(",", ":")), {}, detail_type, record["requestContext"]["functionArn"]
+        )
 
 
 @effect
-async def send(ctx: Context, role: str, target: str, body: str, attributes: dict[str, Any], detail_type: str) -> None:
-    """Sends one message to a queue, topic, function or event bus, as the function's role."""
+async def send(ctx: Context, role: str, target: str, body: str, attributes: dict[str, Any], detail_type: str, sender: str = "") -> None:
+    """Sends one message to a queue, topic, function or event bus, as the function's role. `sender` is the function's ARN."""
+    try:
+        await _send(ctx, role, target, body, attributes, detail_type)
+    except AwsError as error:
+        # As on AWS: what cannot be delivered is counted, and gone.
+        if sender and (error.status or 400) < 500:
+            name = "DeadLetterErrors" if attributes else "DestinationDeliveryFailures"
+            metering.add(ctx, name, metering.dimensions(sender))
+            return
+        raise
+
+
+async def _send(ctx: Context, role: str, target: str, body: str, attributes: dict[str, Any], detail_type: str) -> None:
     with ctx.transaction():
         acting = ctx.assume(role, "lambda.amazonaws.com")
     acting = ctx.at(principal=acting.principal)

@@ -16,15 +16,13 @@ from cloudjar.kernel.principal import Principal
 from cloudjar.services.lambda_ import environment, errors, interpreters, metering
 from cloudjar.services.lambda_.concurrency import ACCOUNT_LIMIT
 from cloudjar.services.lambda_.deploy import Deployments
-from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint, entrypoint
+from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint
 from cloudjar.services.lambda_.execution import INIT_SECONDS, ExecutionEnvironment
-from cloudjar.services.lambda_.extensions import external, supervised
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Invocation, Outcome, failure
-from cloudjar.services.lambda_.layers import layer_code
+from cloudjar.services.lambda_.launch import launch, variables
 from cloudjar.services.lambda_.logs import ship
 from cloudjar.services.lambda_.pipe import Pipe
-from cloudjar.services.lambda_.runtime_api import plane
 from cloudjar.services.lambda_.runtimes import RUNTIMES
 from cloudjar.services.lambda_.standby import Key, Standbys
 from cloudjar.services.lambda_.system_log import SystemLog
@@ -89,7 +87,7 @@ class Pool:
             raise errors.throttled("ConcurrentInvocationLimitExceeded")
         self._busy[function] = busy + 1
         self._in_account[account] = self._in_account.get(account, 0) + 1
-        metering.started(ctx, invocation.arn, busy + 1, self._in_account[account])
+        metering.started(ctx, invocation.arn, busy + 1, self._in_account[account], reserved)
         hold = f"lambda:{version.name}"
         self._world.clock.hold(hold)
         answered: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
@@ -137,6 +135,8 @@ class Pool:
                         answered.set_result(Finished(outcome, ""))
                     problem, took = await env.wait_for_extensions(request_id, version.timeout_seconds - milliseconds / 1000)
                     milliseconds += took
+                    where = metering.dimensions(invocation.arn, version.label)
+                    metering.add(ctx, "PostRuntimeExtensionsDuration", where, round(took, 2), metering.MILLISECONDS)
                     outcome = problem or outcome
             else:
                 outcome = problem
@@ -145,7 +145,7 @@ class Pool:
             env.write(lines.end(request_id))
             env.write(lines.report(request_id, env.report(milliseconds), outcome, trace))
             env.flush()
-            metering.ended(ctx, invocation.arn, round(milliseconds, 2), bool(outcome.error))
+            metering.ended(ctx, invocation.arn, version.label, round(milliseconds, 2), bool(outcome.error))
             reusable = env.alive and not self._closed
             return Finished(outcome, env.take_tail())
         finally:
@@ -286,65 +286,14 @@ class Pool:
         env.write(SystemLog(version, self._world.clock.now).init_start(env.runtime), in_tail=False)
         try:
             if env.pipe is None:
-                await self._launch(env, ctx)
+                await launch(self._world, env, ctx, self._starts)
             else:
-                env.pipe.send(await self._variables(env, ctx.region))
+                env.pipe.send(await variables(self._world, env, ctx.region))
         except InvalidEntrypoint as problem:
             return failure(problem.kind, str(problem), request_id)
         except (ComputeError, OSError) as problem:
             raise errors.service_failed(f"The sandbox could not be started: {problem}") from None
         return await env.initialise(request_id, seconds)
-
-    async def _launch(self, env: ExecutionEnvironment, ctx: Context) -> None:
-        """Puts the environment into a sandbox. Raises InvalidEntrypoint, ComputeError, OSError."""
-        world, version = self._world, env.version
-        deployments = world.part(Deployments)
-        with ctx.transaction():
-            layers = [layer_code(ctx, arn) for arn in version.layers]
-        task, opt = await deployments.task(version.code), await deployments.opt(layers)
-        argv = entrypoint(version, task, opt)
-        classes = await deployments.java_classes(interpreters.find(RUNTIMES[version.runtime]))
-        env.temporary = deployments.temporary()
-        env.network = await world.host.network(world)
-        inside = await env.network.listen(*environment.RUNTIME_API) if env.network else None
-        env.socket = await plane(world.host).listen(env, inside)
-        names = external(opt)
-        if names and env.pipe is not None:
-            raise InvalidEntrypoint("extensions start with an invocation, not before")
-        if names:
-            env.pipe = Pipe(deployments.pipe())
-            env.have_extensions(names)
-            argv = supervised(names, argv)
-        elif env.pipe is not None:
-            argv = (*argv, environment.PIPE)
-        variables = await self._variables(env, ctx.region)
-        spec = environment.spec(
-            env.id,
-            version,
-            argv,
-            variables,
-            task=task,
-            opt=opt,
-            temporary=env.temporary,
-            classes=classes,
-            pipe=env.pipe.path if env.pipe else "",
-            network=env.network.id if env.network else "host",
-            supervised=bool(names),
-        )
-        async with self._starts:
-            await env.start(spec)
-
-    async def _variables(self, env: ExecutionEnvironment, region: str) -> dict[str, str]:
-        assert env.socket is not None
-        world = self._world
-        # The jar: SDKs take it from here. A function that sets its own keeps it.
-        around = env.network.env if env.network else {"AWS_ENDPOINT_URL": await world.host.endpoint(world)}
-        found = environment.variables(
-            env.version, region=region, stream=env.stream, runtime_api=env.socket.address, around=around, session=env.session
-        )
-        if env.provisioned:
-            found["AWS_LAMBDA_INITIALIZATION_TYPE"] = "provisioned-concurrency"
-        return found
 
     async def _stand_by(self, key: Key, version: Version) -> ExecutionEnvironment:
         """A new standby of a version. Raises ComputeError, AwsError, OSError."""
@@ -353,7 +302,7 @@ class Pool:
         self._all.add(env)
         try:
             env.pipe = Pipe(world.part(Deployments).pipe())
-            await self._launch(env, world.async_context(key[0], key[1]))
+            await launch(world, env, world.async_context(key[0], key[1]), self._starts)
         except InvalidEntrypoint as problem:
             await self._end(env)
             raise OSError(str(problem)) from None

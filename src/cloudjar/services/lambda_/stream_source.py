@@ -12,7 +12,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.kernel.source_filters import failed_items, passes
-from cloudjar.services.lambda_ import destinations
+from cloudjar.services.lambda_ import destinations, metering
 from cloudjar.services.lambda_.functions import find_version
 from cloudjar.services.lambda_.invocation import stamp
 from cloudjar.services.lambda_.names import function_arn
@@ -78,6 +78,9 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, sh
         _give_up(poller, mapping, position, wanted[:1], None, "RecordAgeExceeded", "")
         _done(poller, position, wanted[0]["dynamodb"]["SequenceNumber"])
         return True
+    age = (poller.ctx.world.clock.now() - EPOCH).total_seconds() - wanted[-1]["dynamodb"]["ApproximateCreationDateTime"]
+    where = metering.dimensions(_function_arn(poller, mapping))
+    metering.add(poller.ctx, "IteratorAge", where, max(0.0, age) * 1000, metering.MILLISECONDS)
     try:
         finished, version = await poller.invoke(mapping, json.dumps({"Records": wanted}, separators=(",", ":")).encode())
     except AwsError as error:
@@ -180,6 +183,11 @@ def _first_failed(mapping: EventSourceMapping, finished: Finished, wanted: list[
     return min((sequences.index(one) for one in failed), default=None)
 
 
+def _function_arn(poller: Poller, mapping: EventSourceMapping) -> str:
+    with poller.ctx.transaction():
+        return function_arn(poller.ctx, mapping.function, mapping.qualifier)
+
+
 def _done(poller: Poller, position: Position, sequence: str) -> None:
     with poller.ctx.transaction():
         poller.ctx.put(Position(position.mapping, position.shard, sequence))
@@ -228,7 +236,15 @@ def _give_up(
                 "streamArn": mapping.source,
             },
         }
-        ctx.effect(destinations.send, role, mapping.on_failure, json.dumps(told, separators=(",", ":")), {}, "")
+        ctx.effect(
+            destinations.send,
+            role,
+            mapping.on_failure,
+            json.dumps(told, separators=(",", ":")),
+            {},
+            "",
+            told["requestContext"]["functionArn"],
+        )
 
 
 def _plain(value: Any) -> Any:
