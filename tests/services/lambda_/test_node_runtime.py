@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -142,3 +143,68 @@ def test_an_older_runtime_runs_on_a_newer_node_and_says_so(functions: Functions,
     node(functions, "exports.handler = async () => require('fs').readFileSync('/etc/os-release', 'utf8');", Runtime="nodejs12.x")
     assert 'PRETTY_NAME="Amazon Linux 2"' in functions.invoke("js").value
     assert re.fullmatch(r"INIT_START Runtime Version: nodejs12\.x \(Node\.js \d+ of this machine\)\n", log_lines("/aws/lambda/js")[0])
+
+
+def streamed(functions: Functions) -> tuple[str, bytes, dict[str, Any]]:
+    answer = functions.client.invoke_with_response_stream(FunctionName="js", Payload=b'{"k": 1}')
+    pieces = list(answer["EventStream"])
+    body = b"".join(piece["PayloadChunk"]["Payload"] for piece in pieces if "PayloadChunk" in piece)
+    return answer["ResponseStreamContentType"], body, pieces[-1]["InvokeComplete"]
+
+
+def test_a_handler_streams_its_answer(functions: Functions) -> None:
+    source = """exports.handler = awslambda.streamifyResponse(async (event, out, context) => {
+  out.setContentType('text/plain');
+  out.write('one ');
+  await new Promise((done) => setTimeout(done, 20));
+  out.write(String(event.k) + typeof context.getRemainingTimeInMillis);
+  out.end();
+});"""
+    node(functions, source)
+    assert streamed(functions) == ("text/plain", b"one 1function", {})
+    assert streamed(functions)[1] == b"one 1function"
+
+
+def test_a_streamed_answer_may_have_a_head(functions: Functions) -> None:
+    source = """exports.handler = awslambda.streamifyResponse(async (event, out) => {
+  out = awslambda.HttpResponseStream.from(out, { statusCode: 201, headers: { 'x-a': 'b' } });
+  out.write('made');
+  out.end();
+});"""
+    node(functions, source)
+    kind, body, _ = streamed(functions)
+    assert (kind, body) == (
+        "application/vnd.awslambda.http-integration-response",
+        b'{"statusCode":201,"headers":{"x-a":"b"}}' + bytes(8) + b"made",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        ("out.write('x'); throw new TypeError('no');", "TypeError", "no"),
+        ("out.write('x');", "string", "Response stream is not finished."),
+    ],
+)
+def test_a_stream_that_fails_says_so_at_its_end(functions: Functions, body: str, kind: str, message: str) -> None:
+    node(functions, "exports.handler = awslambda.streamifyResponse(async (event, out) => { " + body + " });")
+    _, data, complete = streamed(functions)
+    told = json.loads(complete["ErrorDetails"])
+    assert (data, complete["ErrorCode"], told["errorType"], told["errorMessage"]) == (b"x", "Unhandled", kind, message)
+    # The environment goes on.
+    assert streamed(functions)[1] == b"x"
+
+
+def test_the_console_writes_json_where_that_is_the_format(functions: Functions) -> None:
+    source = """exports.handler = async () => {
+  console.debug('hidden');
+  console.log('a', 1);
+  console.info({ k: 'v' });
+  console.error('bad', new TypeError('no'));
+};"""
+    node(functions, source, LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "INFO"})
+    result = functions.invoke("js")
+    lines = [json.loads(line) for line in result.log.splitlines() if '"level"' in line]
+    assert [(line["level"], line["message"]) for line in lines[:2]] == [("INFO", "a 1"), ("INFO", {"k": "v"})]
+    assert (lines[2]["level"], lines[2]["errorType"], lines[2]["errorMessage"]) == ("ERROR", "TypeError", "no")
+    assert {line["requestId"] for line in lines} == {result.request_id} and len(lines) == 3

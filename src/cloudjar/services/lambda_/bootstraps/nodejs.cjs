@@ -4,6 +4,7 @@
 const fs = require('fs');
 const net = require('net');
 const path = require('path');
+const { Writable } = require('stream');
 const util = require('util');
 
 const API = '/2018-06-01/runtime/';
@@ -32,6 +33,16 @@ class Client {
     return new Promise((resolve) => {
       this.waiting = resolve;
       this.socket.write(body.length ? Buffer.concat([Buffer.from(head + '\r\n', 'latin1'), body]) : head + '\r\n', 'latin1');
+    });
+  }
+
+  begin(where, headers) {
+    // A request whose body its sender writes.
+    let head = `POST ${API}${where} HTTP/1.1\r\nHost: ${this.host}\r\n`;
+    for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;
+    return new Promise((resolve) => {
+      this.waiting = resolve;
+      this.socket.write(head + '\r\n', 'latin1');
     });
   }
 
@@ -65,6 +76,86 @@ class Client {
   }
 }
 
+// Streamed answers
+
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark');
+const PRELUDE_TYPE = 'application/vnd.awslambda.http-integration-response';
+
+class ResponseStream extends Writable {
+  // The answer as it comes: one request in chunks, an error in its trailers.
+  constructor(client, id, highWaterMark) {
+    super({ highWaterMark });
+    this.client = client;
+    this.id = id;
+    this.contentType = 'application/octet-stream';
+    this.begun = false;
+    this.answered = new Promise((resolve) => (this.onAnswer = resolve));
+  }
+
+  setContentType(contentType) {
+    if (this.begun) throw fault('Runtime.InvalidStreamingOperation', 'Cannot set content-type, too late.');
+    this.contentType = contentType;
+  }
+
+  begin() {
+    if (this.begun) return;
+    this.begun = true;
+    const head = {
+      'Content-Type': this.contentType,
+      'Lambda-Runtime-Function-Response-Mode': 'streaming',
+      'Transfer-Encoding': 'chunked',
+      Trailer: 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body',
+    };
+    this.client.begin(`invocation/${this.id}/response`, head).then(this.onAnswer);
+    if (this._onBeforeFirstWrite) this._onBeforeFirstWrite((data) => this.chunk(Buffer.from(data)));
+  }
+
+  chunk(data, done) {
+    if (!data.length) return done?.();
+    this.client.socket.write(Buffer.concat([Buffer.from(data.length.toString(16) + '\r\n'), data, Buffer.from('\r\n')]), done);
+  }
+
+  _write(data, encoding, done) {
+    this.begin();
+    this.chunk(Buffer.from(data, encoding), done);
+  }
+
+  _final(done) {
+    this.begin();
+    this.client.socket.ref();
+    this.client.socket.write('0\r\n\r\n', done);
+  }
+
+  fail(told) {
+    this.begin();
+    const type = told.errorType.replace(/[^\x20-\x7e]/g, '?');
+    const error = Buffer.from(JSON.stringify(told)).toString('base64');
+    this.client.socket.ref();
+    this.client.socket.write(`0\r\nLambda-Runtime-Function-Error-Type: ${type}\r\nLambda-Runtime-Function-Error-Body: ${error}\r\n\r\n`);
+    this.destroy();
+  }
+}
+
+globalThis.awslambda = {
+  streamifyResponse(handler, options) {
+    handler[STREAMING] = 'response';
+    if (typeof options?.highWaterMark === 'number') handler[HIGH_WATER_MARK] = Math.trunc(options.highWaterMark);
+    return handler;
+  },
+  HttpResponseStream: class HttpResponseStream {
+    static from(stream, prelude) {
+      stream.setContentType(PRELUDE_TYPE);
+      const text = JSON.stringify(prelude);
+      stream._onBeforeFirstWrite = (write) => {
+        write(text);
+        write(new Uint8Array(8));
+      };
+      return stream;
+    }
+  },
+};
+
 // Logging
 
 let currentId = '';
@@ -85,11 +176,48 @@ function record(level, text) {
   line(`${new Date().toISOString()}\t${currentId || 'undefined'}\t${level}\t${text}`);
 }
 
-function patchConsole() {
-  const levels = { log: 'INFO', trace: 'TRACE', debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR', fatal: 'FATAL' };
-  for (const [name, level] of Object.entries(levels)) {
-    console[name] = (...parts) => record(level, util.format(...parts));
+let asJson = false;
+
+function recordJson(level, ...parts) {
+  const told = { timestamp: new Date().toISOString(), level, requestId: currentId || undefined };
+  const [first] = parts;
+  const error = parts.find((part) => part instanceof Error);
+  if (parts.length === 1 && !error) {
+    try {
+      return line(JSON.stringify({ ...told, message: first }, plain));
+    } catch {
+      return line(JSON.stringify({ ...told, message: util.format(first) }));
+    }
   }
+  told.message = util.format(...parts);
+  if (error) {
+    told.errorType = error.constructor?.name ?? 'UnknownError';
+    told.errorMessage = error.message;
+    told.stackTrace = typeof error.stack === 'string' ? error.stack.split('\n') : [];
+  }
+  line(JSON.stringify(told));
+}
+
+function plain(_, value) {
+  // Errors have no members of their own that JSON would show.
+  if (!(value instanceof Error)) return value;
+  return { errorType: value.constructor?.name, errorMessage: value.message, stackTrace: value.stack?.split('\n'), ...value };
+}
+
+function patchConsole(env) {
+  const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
+  asJson = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+  const lowest = Math.max(0, levels.indexOf((env.AWS_LAMBDA_LOG_LEVEL || '').toUpperCase()));
+  for (const [number, level] of levels.entries()) {
+    const write = asJson ? (...parts) => recordJson(level, ...parts) : (...parts) => record(level, util.format(...parts));
+    console[level.toLowerCase()] = number >= lowest || level === 'FATAL' ? write : () => {};
+  }
+  console.log = console.info;
+}
+
+function logError(what, error, told) {
+  if (asJson) console.error(error instanceof Error ? error : new Error(error));
+  else record('ERROR', `${what} \t${logged(error, told)}`);
 }
 
 // Errors
@@ -240,6 +368,7 @@ async function serve(client, handler) {
   if (status !== 200) process.exit(1);
   currentId = headers['lambda-runtime-aws-request-id'];
   if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
+  if (handler[STREAMING] === 'response') return serveStream(client, handler, headers, body);
   let told;
   let text;
   try {
@@ -254,14 +383,41 @@ async function serve(client, handler) {
       }
     } else {
       told = describe(error);
-      record('ERROR', `Invoke Error \t${logged(error, told)}`);
+      logError('Invoke Error', error, told);
     }
   } catch (error) {
     told = describe(error);
-    record('ERROR', `Invoke Error \t${logged(error, told)}`);
+    logError('Invoke Error', error, told);
   }
   if (told) await client.post(`invocation/${currentId}/error`, JSON.stringify(told), told.errorType);
   else await client.post(`invocation/${currentId}/response`, text);
+}
+
+async function serveStream(client, handler, headers, body) {
+  const stream = new ResponseStream(client, currentId, handler[HIGH_WATER_MARK]);
+  const ended = new Promise((resolve, reject) => {
+    stream.on('finish', resolve);
+    stream.on('error', reject);
+  });
+  ended.catch(() => {});
+  // Who neither ends the stream nor has anything more to do will never end it.
+  const idle = new Promise((_, reject) => {
+    whenIdle = () => reject('Response stream is not finished.');
+  });
+  idle.catch(() => {});
+  try {
+    const returned = handler(JSON.parse(body.toString()), stream, contextOf(headers, process.env));
+    if (typeof returned?.then !== 'function') throw 'Streaming does not support non-async handlers.';
+    const result = await Promise.race([returned, idle]);
+    if (result !== undefined) console.warn('Streaming handlers ignore return values.');
+    await Promise.race([ended, idle]);
+  } catch (error) {
+    const told = describe(error);
+    logError('Invoke Error', error, told);
+    if (!stream.writableFinished) stream.fail(told);
+  }
+  whenIdle = null;
+  await stream.answered;
 }
 
 function dieOf(client, type, error) {
@@ -269,26 +425,27 @@ function dieOf(client, type, error) {
   let told;
   if (type === 'Runtime.UnhandledPromiseRejection') {
     const reason = describe(error);
-    told = { errorType: type, errorMessage: error instanceof Error ? `${reason.errorType}: ${reason.errorMessage}` : String(error), reason, trace: fault(type, String(error)).stack.split('\n') };
-    record('ERROR', `Unhandled Promise Rejection \t${logged(null, told)}`);
+    told = { errorType: type, errorMessage: error instanceof Error ? `${reason.errorType}: ${reason.errorMessage}` : String(error), trace: fault(type, String(error)).stack.split('\n') };
+    if (asJson) console.error(error instanceof Error ? error : new Error(error));
+    else record('ERROR', `Unhandled Promise Rejection \t${logged(null, { errorType: type, errorMessage: told.errorMessage, reason, promise: {}, trace: told.trace })}`);
   } else {
     told = describe(error);
-    record('ERROR', `Uncaught Exception \t${logged(error, told)}`);
+    logError('Uncaught Exception', error, told);
   }
-  client.post(`invocation/${currentId}/error`, JSON.stringify(told), told.errorType).then(() => process.exit(129));
+  client.post(`invocation/${currentId}/error`, JSON.stringify(told), told.errorType).then(() => process.exit(type === 'uncaught' ? 129 : 128));
 }
 
 async function main() {
   const env = process.env;
   const root = env.LAMBDA_TASK_ROOT;
-  patchConsole();
+  patchConsole(env);
   const client = new Client(env.AWS_LAMBDA_RUNTIME_API);
   let handler;
   try {
     handler = await load(root, env._HANDLER);
   } catch (error) {
     const told = describe(error);
-    record('ERROR', `Uncaught Exception \t${logged(error, told)}`);
+    logError('Uncaught Exception', error, told);
     await client.post('init/error', JSON.stringify(told), told.errorType);
     process.exit(1);
   }
