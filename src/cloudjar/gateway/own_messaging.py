@@ -66,6 +66,7 @@ def sns_outbox(ask: Ask) -> Response:
                 "Message": sent.text,
                 "Subject": sent.subject or None,
                 "TopicArn": sent.topic_arn or None,
+                "MessageAttributes": sent.attributes or None,
                 "PhoneNumber" if kind == "sms" else "TargetArn" if kind == "push" else "EmailAddress": sent.to,
                 "Timestamp": sent.time,
             }

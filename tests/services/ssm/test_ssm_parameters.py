@@ -271,3 +271,20 @@ def test_the_id_of_an_image_is_ec2s_to_say(ssm):
         assert ssm.get_parameter(Name=name)["Parameter"]["Value"].startswith("ami-")
     except ssm.exceptions.ClientError as problem:
         assert problem.response["Error"]["Code"] in ("NotImplemented", "ParameterNotFound")
+
+
+def test_the_accounts_default_tier_counts_where_none_is_named(ssm, put, aws_error):
+    setting = "/ssm/parameter-store/default-parameter-tier"
+    assert ssm.get_service_setting(SettingId=setting)["ServiceSetting"]["Status"] == "Default"
+    ssm.update_service_setting(SettingId=f"arn:aws:ssm:us-east-1:000000000000:servicesetting{setting}", SettingValue="Advanced")
+    assert put("p")["Tier"] == "Advanced" and put("q", Tier="Standard")["Tier"] == "Standard"
+    shown = ssm.get_service_setting(SettingId=setting)["ServiceSetting"]
+    assert (shown["SettingValue"], shown["Status"]) == ("Advanced", "Customized")
+    assert ssm.reset_service_setting(SettingId=setting)["ServiceSetting"]["SettingValue"] == "Standard"
+    assert put("r")["Tier"] == "Standard" and put("p", Overwrite=True)["Tier"] == "Advanced"
+    with aws_error("ValidationException"):
+        ssm.update_service_setting(SettingId=setting, SettingValue="Cheap")
+    with aws_error("ServiceSettingNotFound"):
+        ssm.get_service_setting(SettingId="/ssm/nonsense")
+    with aws_error("NotImplemented"):
+        ssm.get_service_setting(SettingId="/ssm/opsinsights/opscenter")

@@ -27,10 +27,20 @@ class Sent(Record):
     attributes: dict[str, Any] = {}
 
 
-def put(ctx: Context, kind: str, to: str, text: str, *, message_id: str, subject: str = "", topic_arn: str = "") -> None:
+def put(
+    ctx: Context,
+    kind: str,
+    to: str,
+    text: str,
+    *,
+    message_id: str,
+    subject: str = "",
+    topic_arn: str = "",
+    attributes: dict[str, Any] | None = None,
+) -> None:
     """Keeps a message; the oldest goes when there are too many."""
     seq = ctx.world.step(ctx._open(), "sns-outbox")
-    ctx.put(Sent(kind, seq, to, text, ctx.now, message_id, subject, topic_arn))
+    ctx.put(Sent(kind, seq, to, text, ctx.now, message_id, subject, topic_arn, attributes or {}))
     # Numbers are the world's, so that this bounds each kind without counting it.
     oldest = ctx.where(Sent, kind=kind).first()
     if oldest and seq - oldest.seq >= KEPT:

@@ -8,7 +8,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.sns import delivery_status, errors, outbox
+from cloudjar.services.sns import delivery_status, envelopes, errors, outbox
 from cloudjar.services.sns.platform_applications import PlatformApplication, find_application, on_application
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def push(ctx: Context, arn: str, published: Published, topic_arn: str = "") -> N
     if application is None or application.attributes.get("Enabled", "true").lower() != "true":
         raise errors.application_disabled()
     text = published.text_for(platform)
-    outbox.put(ctx, "push", arn, text, message_id=published.id, subject=published.subject or "", topic_arn=topic_arn)
+    subject, attributes = published.subject or "", envelopes.attributes_to_wire(published.attributes)
+    outbox.put(ctx, "push", arn, text, message_id=published.id, subject=subject, topic_arn=topic_arn, attributes=attributes)
     outcome = delivery_status.Outcome(True, published.id, arn, "", 200, published=published.time, topic_arn=topic_arn)
     delivery_status.note(ctx, application.attributes, "", f"app/{platform}/{name}", outcome)
 

@@ -245,3 +245,7 @@ def resource_policy_has_changed() -> AwsError:
 
 def shared_resource_not_found(arn: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"The resource {arn} does not exist.")
+
+
+def no_such_setting(setting: str) -> AwsError:
+    return AwsError("ServiceSettingNotFound", f"The service setting {setting} was not found.")

@@ -8,7 +8,7 @@ from typing import Any
 from cloudjar.kernel import tags
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
-from cloudjar.services.ssm import data_types, errors, names, policies, secure, sharing
+from cloudjar.services.ssm import data_types, errors, names, policies, secure, settings, sharing
 from cloudjar.services.ssm.records import Parameter, ParameterVersion, latest_version, parameter_arn
 
 STANDARD_BYTES = 4096
@@ -32,7 +32,7 @@ def put_parameter(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     given = policies.parse(req["Policies"]) if "Policies" in req else None
     # Policies stay until others, or none, are sent.
     kept = (old.policies if old else []) if given is None else given
-    tier = _tier(req.get("Tier"), old, len(value.encode()), bool(kept))
+    tier = _tier(req.get("Tier") or settings.default_tier(ctx), "Tier" in req, old, len(value.encode()), bool(kept))
     pattern = req.get("AllowedPattern", previous.allowed_pattern if previous else "")
     _check_value(value, pattern, tier, bool(kept))
     data_type = data_types.chosen(req.get("DataType"), previous.data_type if previous else None, kind)
@@ -99,15 +99,16 @@ def _check_value(value: str, pattern: str, tier: str, has_policies: bool) -> Non
             raise errors.pattern_mismatch(pattern)
 
 
-def _tier(wanted: str | None, old: Parameter | None, size: int, has_policies: bool) -> str:
+def _tier(wanted: str, named: bool, old: Parameter | None, size: int, has_policies: bool) -> str:
+    """The tier of a new version; `named` tells whether the request says it, or the account's setting."""
     if wanted == "Intelligent-Tiering":
         advanced = size > STANDARD_BYTES or has_policies or (old is not None and old.tier == "Advanced")
         return "Advanced" if advanced else "Standard"
     if old is not None and old.tier == "Advanced":
-        if wanted == "Standard":
+        if named and wanted == "Standard":
             raise errors.no_downgrade()
         return "Advanced"
-    return wanted or "Standard"
+    return wanted
 
 
 def _key(req: dict[str, Any], kind: str, previous: ParameterVersion | None) -> str:
