@@ -36,7 +36,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
     request_id = jar.next_request_id()
     world.active_requests += 1
     target: Route | None = None
-    operation = None
+    operation = service = None
     principal = ANONYMOUS
     failure: AwsError | None = None
     edge = None
@@ -143,6 +143,8 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
     jar.record_call(world, target, operation, principal, request_id, response.status, failure, ended, seconds)
     if ctx is not None and not world.closed:
         world.part(Recorder).note(ctx, req, result, failure, ended)
+        if service is not None and service.tell is not None:
+            service.tell(ctx, req, result, failure, seconds)
     return response
 
 

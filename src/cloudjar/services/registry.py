@@ -41,6 +41,15 @@ class Service:
         self.model = model
         self.operations = operations
         self.package = package
+        self.tell = _call_metrics(package)
+        """Tells CloudWatch of each call that has been answered: (ctx, req, result, failure, seconds); None where none are counted."""
+
+
+def _call_metrics(package: ModuleType) -> Callable[..., None] | None:
+    if not (HERE / package.__name__.rpartition(".")[2] / "call_metrics.py").exists():
+        return None
+    tell: Callable[..., None] = importlib.import_module(f"{package.__name__}.call_metrics").tell
+    return tell
 
 
 class Services:

@@ -159,6 +159,64 @@ def test_a_log_group_tells_what_came_in(world, noon, read):
     assert read("AWS/Logs", "IncomingBytes") == [(0, 93.0)]
 
 
+def test_a_table_tells_what_it_consumed_and_refused(world, noon, read):
+    dynamodb = world.client("dynamodb")
+    dynamodb.create_table(
+        TableName="orders",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    world.settle()
+    dynamodb.put_item(TableName="orders", Item={"id": {"S": "a"}, "text": {"S": "x" * 1500}})
+    dynamodb.get_item(TableName="orders", Key={"id": {"S": "a"}}, ConsistentRead=True)
+    dynamodb.scan(TableName="orders")
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.put_item(TableName="orders", Item={"id": {"S": "a"}}, ConditionExpression="attribute_not_exists(id)")
+
+    assert read("AWS/DynamoDB", "ConsumedWriteCapacityUnits", TableName="orders") == [(0, 2.0)]
+    assert read("AWS/DynamoDB", "ConsumedReadCapacityUnits", TableName="orders") == [(0, 1.5)]
+    assert read("AWS/DynamoDB", "ConditionalCheckFailedRequests", TableName="orders") == [(0, 1.0)]
+    assert read("AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", TableName="orders", Operation="GetItem") == [(0, 1.0)]
+    assert read("AWS/DynamoDB", "ReturnedItemCount", TableName="orders", Operation="Scan") == [(0, 1.0)]
+
+
+def test_a_bucket_tells_what_it_holds_once_a_day(world, noon):
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="photos")
+    s3.put_object(Bucket="photos", Key="a", Body=b"12345")
+    cloudwatch = world.client("cloudwatch")
+    for name, kind, expected in (("BucketSizeBytes", "StandardStorage", 5.0), ("NumberOfObjects", "AllStorageTypes", 1.0)):
+        answer = cloudwatch.get_metric_statistics(
+            Namespace="AWS/S3",
+            MetricName=name,
+            Dimensions=[{"Name": "BucketName", "Value": "photos"}, {"Name": "StorageType", "Value": kind}],
+            StartTime=noon - timedelta(days=1),
+            EndTime=noon + timedelta(days=1),
+            Period=86_400,
+            Statistics=["Average"],
+        )
+        assert [point["Average"] for point in answer["Datapoints"]] == [expected]
+
+
+def test_a_measured_bucket_tells_its_requests(world, noon, read):
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="photos")
+    s3.put_object(Bucket="photos", Key="a", Body=b"12345")
+    s3.put_bucket_metrics_configuration(Bucket="photos", Id="cats", MetricsConfiguration={"Id": "cats", "Filter": {"Prefix": "cats/"}})
+    s3.put_object(Bucket="photos", Key="cats/a", Body=b"12345")
+    s3.get_object(Bucket="photos", Key="cats/a")["Body"].read()
+    s3.get_object(Bucket="photos", Key="a")
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket="photos", Key="cats/b")
+
+    where = {"BucketName": "photos", "FilterId": "cats"}
+    assert read("AWS/S3", "AllRequests", **where) == [(0, 3.0)]
+    assert read("AWS/S3", "GetRequests", **where) == [(0, 2.0)]
+    assert read("AWS/S3", "4xxErrors", **where) == [(0, 1.0)]
+    assert read("AWS/S3", "BytesUploaded", **where) == [(0, 5.0)]
+
+
 def test_own_metrics_do_not_make_a_clock_jump(world, noon, read):
     world.client("events").put_events(Entries=[{"Source": "shop", "DetailType": "sold", "Detail": "{}"}])
     assert read("AWS/Events", "PutEventsEntriesCount") == [(0, 1.0)]

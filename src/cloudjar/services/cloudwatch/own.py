@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.meter import Batch, Dimensions
-from cloudjar.services.cloudwatch.metrics import Bucket, add, age_if_due, dimensions_key, floor, touched
+from cloudjar.services.cloudwatch.metrics import Bucket, Metric, add, age_if_due, dimensions_key, floor, touched
 
 
 def keep(ctx: Context, batches: Iterable[Batch]) -> None:
@@ -34,15 +34,23 @@ def look(ctx: Context, namespace: str | None = None, name: str | None = None, pa
     ctx.world.meter.store(ctx)
     age_if_due(ctx)
     if namespace and any(name in mark.names for mark, _ in ctx.world.host.gauges(namespace)):
-        _read(ctx, namespace, tuple(sorted((pair["Name"], pair["Value"]) for pair in pairs or ())), ctx.now)
+        _read(ctx, namespace, tuple(sorted((pair["Name"], pair["Value"]) for pair in pairs or ())), ctx.now, name or "")
 
 
-def _read(ctx: Context, namespace: str, dimensions: Dimensions, time: datetime) -> None:
+def _read(ctx: Context, namespace: str, dimensions: Dimensions, time: datetime, wanted: str = "") -> None:
     for mark, read in ctx.world.host.gauges(namespace):
+        if mark.seconds > 60 and _is_known(ctx, namespace, wanted, dimensions, floor(time, mark.seconds)):
+            continue
         for name, value, unit in read(ctx, dict(dimensions)):
             metric = touched(ctx, namespace, name, _key(dimensions))
             # A later look in the same slot takes the place of an earlier one: AWS tells a gauge once a slot.
             ctx.put(Bucket(metric.uid, 60, floor(time, mark.seconds), unit, 1.0, value, value, value, {value: 1.0}))
+
+
+def _is_known(ctx: Context, namespace: str, name: str, dimensions: Dimensions, time: datetime) -> bool:
+    """Whether a gauge that AWS tells once a day, and that is much work to read, has been read today."""
+    metric = ctx.get(Metric, namespace, name, _key(dimensions))
+    return metric is not None and ctx.where(Bucket, metric=metric.uid, resolution=60, time=time).first() is not None
 
 
 def _key(dimensions: Dimensions) -> str:

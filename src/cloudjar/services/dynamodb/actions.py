@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudjar.kernel.context import Context
-from cloudjar.services.dynamodb import errors, legacy, storage, values
+from cloudjar.services.dynamodb import capacity, errors, legacy, storage, values
 from cloudjar.services.dynamodb.expressions.evaluate import matches
 from cloudjar.services.dynamodb.expressions.modify import modified
 from cloudjar.services.dynamodb.expressions.request import Expressions
@@ -129,9 +129,9 @@ def run(action: Action) -> Outcome:
     if action.kind == "check":
         return Outcome(old, old.attributes if old else None, Change(old.size if old else 0))
     if action.kind == "delete":
-        return Outcome(old, None, change(ctx, table, action.key, old, None))
+        return _written(action, old, None, 0)
     if action.kind == "put":
-        return Outcome(old, action.item, change(ctx, table, action.key, old, action.item, action.size))
+        return _written(action, old, action.item, action.size)
     if old is None and not action.creates:
         return Outcome(None, None, Change(0))
     wanted = action.update
@@ -144,7 +144,13 @@ def run(action: Action) -> Outcome:
     size = values.item_size(new)
     if size > values.LARGEST_ITEM:
         raise errors.updated_item_too_large()
-    return Outcome(old, new, change(ctx, table, action.key, old, new, size))
+    return _written(action, old, new, size)
+
+
+def _written(action: Action, old: Stored | None, new: Item | None, size: int) -> Outcome:
+    cost = change(action.ctx, action.table, action.key, old, new, size)
+    capacity.count_write(action.ctx, action.table, cost)
+    return Outcome(old, new, cost)
 
 
 def _check_updated(table: Table, changed: list[Path], new: Item) -> None:

@@ -58,6 +58,7 @@ def batch_get_item(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 unread["Keys"].append(key)
                 continue
             consumed.read(stored.size if stored else 0, consistent=consistent)
+            capacity.count_read(there, table, stored.size if stored else 0, consistent=consistent)
             if stored is not None:
                 size += stored.size
                 found.append(stored.attributes if paths is None else project(stored.attributes, wanted(paths)))
@@ -84,7 +85,9 @@ def batch_write_item(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     for name, there, table, writes in plans:
         consumed = Consumed(table)
         for place, item, size in writes:
-            consumed.write(change(there, table, place, storage.read(there, table.number, place), item, size))
+            cost = change(there, table, place, storage.read(there, table.number, place), item, size)
+            consumed.write(cost)
+            capacity.count_write(there, table, cost)
         usages.append(consumed)
         if req.get("ReturnItemCollectionMetrics") == "SIZE":
             metrics = [capacity.item_collection(there, table, _key_in(write)) for write in wishes[name]]

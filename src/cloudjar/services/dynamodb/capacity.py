@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudjar.kernel.context import Context
+from cloudjar.kernel.meter import Dimensions
 from cloudjar.services.dynamodb import storage
 from cloudjar.services.dynamodb.schema import Table
 from cloudjar.services.dynamodb.writes import Change
@@ -22,6 +23,29 @@ def read_units(size: int, *, consistent: bool) -> float:
 def write_units(size: int) -> float:
     """What writing so many bytes costs."""
     return float(max(1, -(-size // WRITE_UNIT)))
+
+
+NAMESPACE = "AWS/DynamoDB"
+
+
+def count_read(ctx: Context, table: Table, size: int, *, consistent: bool, index: str = "", times: int = 1) -> None:
+    """Tells CloudWatch of a read of so many bytes, of the table or of a global index."""
+    dimensions: Dimensions = (("TableName", table.name),)
+    if index and any(one.name == index and not one.local for one in table.indexes):
+        dimensions = (("GlobalSecondaryIndexName", index), *dimensions)
+    ctx.metric(NAMESPACE, "ConsumedReadCapacityUnits", dimensions, read_units(size, consistent=consistent) * times)
+
+
+def count_write(ctx: Context, table: Table, change: Change) -> None:
+    """Tells CloudWatch of a write, and of what it entailed in global indexes."""
+    dimensions = (("TableName", table.name),)
+    ctx.metric(NAMESPACE, "ConsumedWriteCapacityUnits", dimensions, write_units(change.size))
+    for index, size in change.index_sizes.items():
+        if any(one.name == index and not one.local for one in table.indexes):
+            names = (("GlobalSecondaryIndexName", index), *dimensions)
+            ctx.metric(NAMESPACE, "ConsumedWriteCapacityUnits", names, write_units(size))
+        else:
+            ctx.metric(NAMESPACE, "ConsumedWriteCapacityUnits", dimensions, write_units(size))
 
 
 class Consumed:

@@ -88,6 +88,7 @@ def get_item(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     values.settle_item(req["Key"])
     there, table = find_table(ctx, req["TableName"])
     found = storage.read(there, table.number, table.checked_key(req["Key"]))
+    capacity.count_read(there, table, found.size if found else 0, consistent=bool(req.get("ConsistentRead")))
     answer: dict[str, Any] = {}
     if found is not None:
         answer["Item"] = found.attributes if paths is None else project(found.attributes, wanted(paths))

@@ -161,6 +161,7 @@ class Reading:
         if last and (cut or scanned == limit):
             ended = storage.unpack(last).attributes
             answer["LastEvaluatedKey"] = {name: ended[name] for name in self.key_names}
+        capacity.count_read(self.ctx, self.table, size, consistent=self.consistent, index=self.index.name if self.index else "")
         detail = capacity.wanted(self.req)
         if detail:
             consumed = Consumed(self.table)

@@ -265,6 +265,7 @@ def _get(ctx: Context, statement: Select) -> tuple[Table, Item | None, int, byte
     values.settle_item(key)
     place = table.checked_key(key)
     found = storage.read(there, table.number, place)
+    capacity.count_read(there, table, found.size if found else 0, consistent=False)
     if found is None or (rest is not None and not matches(rest, found.attributes)):
         return table, None, found.size if found else 0, place
     return table, _flat(found.attributes, statement.paths), found.size, place

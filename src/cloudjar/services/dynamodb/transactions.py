@@ -81,6 +81,7 @@ def transact_get_items(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         size = found.size if found else 0
         total += size
         usages.setdefault(table.name, Consumed(table)).read(size, consistent=True, times=2)
+        capacity.count_read(there, table, size, consistent=True, times=2)
     if len(responses) != len(reasons):
         raise errors.transaction_cancelled(reasons)
     if total > LARGEST:
@@ -153,6 +154,8 @@ def run_all(prepared: list[Action | AwsError]) -> dict[str, Consumed]:
             continue
         reasons.append({"Code": "None"})
         usages.setdefault(action.table.name, Consumed(action.table)).write(outcome.change, times=2)
+        # A write in a transaction costs twice.
+        capacity.count_write(action.ctx, action.table, outcome.change)
     if any(reason["Code"] != "None" for reason in reasons):
         raise errors.transaction_cancelled(reasons)
     if sum(action.size for action in prepared if isinstance(action, Action)) > LARGEST:

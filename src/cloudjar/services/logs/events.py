@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,8 @@ TOO_OLD = 14 * DAY
 TOO_NEW = 2 * 3_600_000
 LARGEST_ANSWER = 1_048_576
 MOST_EVENTS = 10_000
+SCANNED_IN_A_STEP = 1000
+"""Events that a search looks at before other calls have their turn."""
 SCANNED_AT_ONCE = 200_000
 """Events that one FilterLogEvents call looks at before it answers with a token, as AWS does for long searches."""
 
@@ -129,44 +132,67 @@ def get_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation(on=stream_resource)
-def filter_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    group = named_group(ctx, req)
+async def filter_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     names, prefix = req.get("logStreamNames"), req.get("logStreamNamePrefix")
-    if names and prefix:
-        raise errors.invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
-    matches = compile_pattern(req.get("filterPattern") or "")
-    start, end = _span(ctx, group, req)
-    limit = req.get("limit") or MOST_EVENTS
-    after: tuple[int, int] | None = None
-    if token := req.get("nextToken"):
-        after = _position(token)
-        start = max(start, after[0])
-    streams = _streams(ctx, group, names, prefix, start, end)
-    found: list[dict[str, Any]] = []
-    answer: dict[str, Any] = {"events": found, "searchedLogStreams": []}
-    size = scanned = 0
-    last: tuple[int, int] | None = None
-    for time, seq, event, stream in heapq.merge(*(_walk(ctx, stream, start, end) for stream in streams)):
-        if after is not None and (time, seq) <= after:
-            continue
-        if len(found) == limit or size > LARGEST_ANSWER or scanned == SCANNED_AT_ONCE:
-            assert last is not None
-            answer["nextToken"] = paging.encode_token(encode(last))
-            break
-        scanned += 1
-        last = (time, seq)
-        if matches(event.message):
-            size += len(event.message) + EVENT_OVERHEAD
-            found.append(
-                {
-                    "logStreamName": stream,
-                    "timestamp": event.time,
-                    "message": event.message,
-                    "ingestionTime": event.ingested,
-                    "eventId": event.id,
-                }
-            )
-    return answer
+    with ctx.transaction():
+        group = named_group(ctx, req)
+        if names and prefix:
+            raise errors.invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
+        search = Search(ctx, group, req)
+    while True:
+        with ctx.transaction():
+            if search.step(ctx):
+                return search.answer
+        # Other calls have their turn: a long search must not keep them waiting.
+        await asyncio.sleep(0)
+
+
+class Search:
+    """One FilterLogEvents call, some events at a time."""
+
+    def __init__(self, ctx: Context, group: LogGroup, req: dict[str, Any]) -> None:
+        self._group = group
+        self._names = req.get("logStreamNames")
+        self._prefix = req.get("logStreamNamePrefix")
+        self._matches = compile_pattern(req.get("filterPattern") or "")
+        self._span = _span(ctx, group, req)
+        self._limit = req.get("limit") or MOST_EVENTS
+        self._after = _position(req["nextToken"]) if req.get("nextToken") else None
+        self._size = self._scanned = 0
+        self._found: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] = {"events": self._found, "searchedLogStreams": []}
+
+    def step(self, ctx: Context) -> bool:
+        """Looks at the next events; says whether the answer is complete."""
+        start, end = self._span
+        if self._after is not None:
+            start = max(start, self._after[0])
+        streams = _streams(ctx, self._group, self._names, self._prefix, start, end)
+        left = SCANNED_IN_A_STEP
+        for time, seq, event, stream in heapq.merge(*(_walk(ctx, stream, start, end) for stream in streams)):
+            if self._after is not None and (time, seq) <= self._after:
+                continue
+            if not left:
+                return False
+            if len(self._found) == self._limit or self._size > LARGEST_ANSWER or self._scanned == SCANNED_AT_ONCE:
+                assert self._after is not None
+                self.answer["nextToken"] = paging.encode_token(encode(self._after))
+                return True
+            left -= 1
+            self._scanned += 1
+            self._after = (time, seq)
+            if self._matches(event.message):
+                self._size += len(event.message) + EVENT_OVERHEAD
+                self._found.append(
+                    {
+                        "logStreamName": stream,
+                        "timestamp": event.time,
+                        "message": event.message,
+                        "ingestionTime": event.ingested,
+                        "eventId": event.id,
+                    }
+                )
+        return True
 
 
 def _position(token: str) -> tuple[int, int]:

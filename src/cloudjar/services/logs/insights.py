@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from cloudjar.kernel import paging
 from cloudjar.kernel.blobs import EMPTY, Blob
@@ -20,6 +24,10 @@ from cloudjar.services.logs.insights_query import Query
 from cloudjar.services.logs.insights_rows import LogRow
 from cloudjar.services.logs.streams import LogStream
 
+_READ_AT_ONCE = 500
+"""Events that are read before other calls have their turn."""
+_PIECE = 5000
+"""Events that are worked on at a time."""
 KEPT_SECONDS = 7 * 86_400
 MOST_GROUPS = 50
 
@@ -78,44 +86,91 @@ def start_query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @effect
 async def run(ctx: Context, query_id: str) -> None:
-    """Runs a query to its end."""
+    """Runs a query to its end: events are read some at a time, and worked on in another thread, so that no call waits for it."""
     with ctx.transaction():
         query = ctx.get(StoredQuery, query_id)
         if query is None or query.status != "Running":
             return
-        compiled = Query(query.text)
-        rows = _rows(ctx, query)
-        found = compiled.run(iter(rows), query.limit)
-        results = [_wire(row, compiled) for row in found]
-        statistics = {
-            "recordsScanned": float(len(rows)),
-            "recordsMatched": float(len(found)),
-            "bytesScanned": float(sum(len(row.message) for row in rows)),
-        }
-        blob = ctx.blobs.put(json.dumps(results).encode())
-        ctx.put(replace(query, status="Complete", results=blob, statistics=statistics))
+    compiled = Query(query.text)
+    kept: list[LogRow] = []
+    scanned, size = 0, 0
+    async for piece in read(ctx, query.groups, query.start, query.end):
+        if not _is_running(ctx, query_id):
+            return
+        rows, length = await ctx.offload(_narrowed, compiled, piece)
+        kept += rows
+        scanned += len(piece)
+        size += length
+    results, matched = await ctx.offload(_finished, compiled, kept, query.limit)
+    with ctx.transaction():
+        query = ctx.get(StoredQuery, query_id)
+        if query is None or query.status != "Running":
+            return
+        statistics = {"recordsScanned": float(scanned), "recordsMatched": float(matched), "bytesScanned": float(size)}
+        ctx.put(replace(query, status="Complete", results=ctx.blobs.put(results), statistics=statistics))
 
 
-def _rows(ctx: Context, query: StoredQuery) -> list[LogRow]:
-    """All events of a query's groups and time, newest first."""
-    found: list[LogRow] = []
-    for name in query.groups:
-        group = ctx.get(LogGroup, name)
-        if group is None:
-            continue
-        start = max(query.start, group.oldest(ctx.now) or 0)
+def _is_running(ctx: Context, query_id: str) -> bool:
+    with ctx.transaction():
+        query = ctx.get(StoredQuery, query_id)
+        return query is not None and query.status == "Running"
+
+
+def _narrowed(query: Query, piece: list[tuple[LogEvent, str, str]]) -> tuple[list[LogRow], int]:
+    """What a query's first filters leave of some events, and how many bytes those were."""
+    rows = [LogRow(event, stream, log) for event, stream, log in piece]
+    return list(query.narrowed(rows)), sum(len(row.message) for row in rows)
+
+
+def _finished(query: Query, rows: list[LogRow], limit: int | None) -> tuple[bytes, int]:
+    """A query's results as JSON, and how many events they are of."""
+    rows.sort(key=lambda row: row.time, reverse=True)
+    found = query.finished(iter(rows), limit)
+    return msgspec.json.encode([_wire(row, query) for row in found]), len(rows)
+
+
+async def read(ctx: Context, groups: Iterable[str], start: int, end: int) -> AsyncIterator[list[tuple[LogEvent, str, str]]]:
+    """The events of groups in [start, end], with their streams' names and their logs', some thousands at a time."""
+    piece: list[tuple[LogEvent, str, str]] = []
+    read = 0
+    for name in groups:
+        with ctx.transaction():
+            group = ctx.get(LogGroup, name)
+            if group is None:
+                continue
+            first = max(start, group.oldest(ctx.now) or 0)
+            streams = list(ctx.where(LogStream, group=group.uid))
         log = f"{ctx.account}:{name}"
-        for stream in ctx.where(LogStream, group=group.uid):
-            for event in ctx.where(LogEvent, group=group.uid, stream=stream.uid).starting(start).ending(query.end + 1):
-                found.append(LogRow(event, stream.name, log))
-    found.sort(key=lambda row: row.time, reverse=True)
-    return found
+        for stream in streams:
+            position: bytes | None = None
+            more = True
+            while more:
+                more = False
+                with ctx.transaction():
+                    rows = ctx.where(LogEvent, group=group.uid, stream=stream.uid).starting(first).ending(end + 1)
+                    rows = rows.resuming(position) if position else rows
+                    for at, event in rows.positions():
+                        position = at
+                        piece.append((event, stream.name, log))
+                        read += 1
+                        if read >= _READ_AT_ONCE:
+                            more = True
+                            break
+                if read >= _READ_AT_ONCE:
+                    read = 0
+                    if len(piece) >= _PIECE:
+                        yield piece
+                        piece = []
+                    else:
+                        await asyncio.sleep(0)
+    if piece:
+        yield piece
 
 
 def _wire(row: Any, query: Query) -> list[dict[str, str]]:
     wire = [{"field": name, "value": value} for name in query.columns if (value := shown(row.get(name))) is not None]
     if not query.is_stats:
-        wire.append({"field": "@ptr", "value": row["@ptr"]})
+        wire.append({"field": "@ptr", "value": row.get("@ptr")})
     return wire
 
 

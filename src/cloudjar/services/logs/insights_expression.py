@@ -252,7 +252,7 @@ class Parser:
         if found is None or seconds is None:
             raise errors.malformed_query(f"bin takes a period such as 5m, not {text}")
         width = int(int(found[1]) * seconds * 1000)
-        return lambda row: stamp(row["@time"] // width * width) if "@time" in row else None
+        return lambda row: stamp(time // width * width) if (time := row.get("@time")) is not None else None
 
 
 def stamp(milliseconds: int) -> str:

@@ -22,16 +22,19 @@ _PARSE = re.compile(
 )
 DEFAULT_LIMIT = 10_000
 """Rows that come back where the query does not say."""
+_SINGLE = frozenset(("fields", "display", "filter", "where", "parse"))
 REFUSED = ("pattern", "diff", "unmask", "unnest", "lookup", "anomaly", "filterIndex", "SOURCE", "join")
 
 
 class Query:
-    """A compiled query: `run` takes rows, newest first, and gives rows; `columns` are what is shown, in order."""
+    """A compiled query: `narrowed` takes rows as they come, `finished` all that are left, newest first; `columns` are what is shown."""
 
     def __init__(self, text: str) -> None:
         self.columns: list[str] = []
         self._steps: list[Step] = []
         self._limited = self._displayed = False
+        self._single = 0
+        """How many steps at the beginning look at one row at a time."""
         self.is_stats = False
         for command in split(text, "|"):
             self._add(command)
@@ -40,9 +43,15 @@ class Query:
         if not self.columns:
             self.columns = ["@timestamp", "@message"]
 
-    def run(self, rows: Rows, limit: int | None) -> list[Row]:
-        """The query's result; at most `limit` rows where the query itself has no limit."""
-        for step in self._steps:
+    def narrowed(self, rows: Rows) -> Rows:
+        """The rows after the first steps that look at one row at a time: any order, any portion."""
+        for step in self._steps[: self._single]:
+            rows = step(rows)
+        return rows
+
+    def finished(self, rows: Rows, limit: int | None) -> list[Row]:
+        """The result of narrowed rows; at most `limit` rows where the query itself has no limit."""
+        for step in self._steps[self._single :]:
             rows = step(rows)
         most = DEFAULT_LIMIT if limit is None else limit
         found: list[Row] = []
@@ -60,7 +69,10 @@ class Query:
             raise not_implemented("logs", "StartQuery", f"the command {name}")
         if found is None or handler is None:
             raise errors.malformed_query(f"unexpected symbol found {name} at line 1")
+        was_single = self._single == len(self._steps)
         handler(command[found.end() :])
+        if was_single and name.lower() in _SINGLE:
+            self._single = len(self._steps)
 
     def _fields_command(self, text: str) -> None:
         self._show(text, keep=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,52 +13,94 @@ from cloudjar.services.logs.insights_expression import stamp
 
 _REPORT = re.compile(r"([A-Z][A-Za-z ]+): ([\d.]+) (ms|MB)")
 _REQUEST = re.compile(r"(START|END|REPORT) RequestId: (\S+)")
+_JSON = msgspec.json.Decoder(dict[str, Any]).decode
 _BYTES = 1_000_000
 MOST_FIELDS = 200
 """Fields that are discovered in one event."""
 
 
 class LogRow(dict[str, Any]):
-    """One event. What its message holds is looked into when a field is first asked for that is not there."""
+    """One event, and what a query has made of it. The message is looked into when a field is first asked for that is not there."""
 
-    __slots__ = ("_event", "_looked", "message", "time")
+    __slots__ = ("_event", "_fields", "_log", "_stream", "message", "time")
 
     def __init__(self, event: LogEvent, stream: str, log: str) -> None:
-        super().__init__({"@time": event.time, "@message": event.message, "@logStream": stream, "@log": log, "@ptr": event.id})
         self._event = event
-        self._looked = False
+        self._stream = stream
+        self._log = log
+        self._fields: Any = None
         self.message = event.message
         self.time = event.time
 
     def get(self, name: str, default: Any = None) -> Any:
-        if name in self:
+        if self and name in self:
             return self[name]
-        if name == "@timestamp":
-            return stamp(self.time)
-        if name == "@ingestionTime":
-            return stamp(self._event.ingested)
-        if not self._looked:
-            self._looked = True
-            for key, value in _discovered(self.message).items():
-                self.setdefault(key, value)
-            return super().get(name, default)
+        if name[:1] == "@":
+            own = _OWN.get(name)
+            if own is not None:
+                return own(self)
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = _looked_into(self.message)
+        found = fields.get(name)
+        if found is not None and not isinstance(found, dict | list):
+            return found
+        if "." in name:
+            found = _at(fields, name.split("."))
+            return default if found is None or isinstance(found, dict | list) else found
         return default
 
 
-def _discovered(message: str) -> dict[str, Any]:
+_OWN: dict[str, Callable[[LogRow], Any]] = {
+    "@time": lambda row: row.time,
+    "@timestamp": lambda row: stamp(row.time),
+    "@ingestionTime": lambda row: stamp(row._event.ingested),
+    "@message": lambda row: row.message,
+    "@logStream": lambda row: row._stream,
+    "@log": lambda row: row._log,
+    "@ptr": lambda row: row._event.id,
+}
+
+
+def _at(value: Any, names: list[str]) -> Any:
+    """What a path of names and numbers leads to; names that have dots themselves are found too."""
+    for at, name in enumerate(names):
+        if isinstance(value, list):
+            value = value[int(name)] if name.isdecimal() and int(name) < len(value) else None
+        elif isinstance(value, dict):
+            rest = ".".join(names[at:])
+            if rest in value:
+                return value[rest]
+            value = value.get(name)
+        else:
+            return None
+    return value
+
+
+def _looked_into(message: str) -> dict[str, Any]:
     text = message.lstrip()
     if text.startswith("{"):
         try:
-            value = msgspec.json.decode(text)
+            found: dict[str, Any] = _JSON(text)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return {}
-        found: dict[str, Any] = {}
-        _flatten(value, "", found)
         return found
+    return _of_lambda(text)
+
+
+def discovered(message: str) -> dict[str, Any]:
+    """All fields that a message has, nested ones under their paths."""
+    found: dict[str, Any] = {}
+    _flatten(_looked_into(message), "", found)
+    return found
+
+
+def _of_lambda(text: str) -> dict[str, Any]:
+    """The fields of a function's own lines."""
     request = _REQUEST.match(text)
     if request is None:
         return {}
-    found = {"@type": request[1], "@requestId": request[2]}
+    found: dict[str, Any] = {"@type": request[1], "@requestId": request[2]}
     for name, number, unit in _REPORT.findall(text):
         words = name.split()
         field = "@" + words[0].lower() + "".join(words[1:])

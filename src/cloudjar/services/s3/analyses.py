@@ -1,4 +1,4 @@
-"""Metrics and analytics configurations, whose effect at AWS (figures, prices) no client of S3 sees.
+"""Metrics configurations, which request_metrics.py acts on, and analytics, whose effect at AWS no client of S3 sees.
 
 Intelligent-Tiering configurations do have one, archived objects cannot be read; so they are not taken, but that there are none is told.
 """
@@ -14,6 +14,7 @@ from cloudjar.kernel.paging import decode_token, encode_token
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import bucket_arn, find_bucket
 from cloudjar.services.s3.configurations import configuration, configurations, configure, unconfigure
+from cloudjar.services.s3.request_metrics import changed
 
 PAGE = 100
 MOST = 1000
@@ -65,6 +66,7 @@ def _no_such() -> AwsError:
 @operation(on=bucket_arn)
 def put_bucket_metrics_configuration(ctx: Context, req: dict[str, Any]) -> None:
     put_numbered(ctx, req, "metrics", req["MetricsConfiguration"])
+    changed(ctx)
 
 
 @operation(on=bucket_arn)
@@ -75,6 +77,7 @@ def get_bucket_metrics_configuration(ctx: Context, req: dict[str, Any]) -> dict[
 @operation(on=bucket_arn)
 def delete_bucket_metrics_configuration(ctx: Context, req: dict[str, Any]) -> None:
     delete_numbered(ctx, req, "metrics")
+    changed(ctx)
 
 
 @operation(on=bucket_arn)

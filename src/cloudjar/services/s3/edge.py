@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cloudjar.kernel.context import Context
+from cloudjar.services.s3 import request_metrics
 from cloudjar.services.s3.access_logs import Entry, LoggedBuckets, note
 from cloudjar.services.s3.access_points import may_be_one
 from cloudjar.services.s3.buckets import reached
@@ -61,9 +62,14 @@ def finish(
     if origin and request.method != "OPTIONS":
         with ctx.transaction():
             response.headers.update(answer_headers(ctx, website_bucket(request.host) or name, origin, request.method))
-    if name in ctx.world.part(LoggedBuckets).names:
+    measured = ctx.world.part(request_metrics.MeasuredBuckets).of(name)
+    logged = name in ctx.world.part(LoggedBuckets).names
+    if logged or measured:
         entry = Entry(operation, req.get("Key") or "", req.get("VersionId") or "", error, seconds)
-        note(ctx, name, request, response, entry)
+        if measured:
+            request_metrics.tell(ctx, name, measured, request, response, entry)
+        if logged:
+            note(ctx, name, request, response, entry)
 
 
 def _bucket_name(ctx: Context, name: str) -> str:
