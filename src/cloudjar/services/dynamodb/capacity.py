@@ -40,12 +40,10 @@ def count_write(ctx: Context, table: Table, change: Change) -> None:
     """Tells CloudWatch of a write, and of what it entailed in global indexes."""
     dimensions = (("TableName", table.name),)
     ctx.metric(NAMESPACE, "ConsumedWriteCapacityUnits", dimensions, write_units(change.size))
-    for index, size in change.index_sizes.items():
-        if any(one.name == index and not one.local for one in table.indexes):
-            names = (("GlobalSecondaryIndexName", index), *dimensions)
-            ctx.metric(NAMESPACE, "ConsumedWriteCapacityUnits", names, write_units(size))
-        else:
-            ctx.metric(NAMESPACE, "ConsumedWriteCapacityUnits", dimensions, write_units(size))
+    for index, sizes in change.index_sizes.items():
+        is_global = any(one.name == index and not one.local for one in table.indexes)
+        names = (("GlobalSecondaryIndexName", index), *dimensions) if is_global else dimensions
+        ctx.metric(NAMESPACE, "ConsumedWriteCapacityUnits", names, sum(write_units(size) for size in sizes))
 
 
 class Consumed:

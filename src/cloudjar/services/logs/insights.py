@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -119,7 +119,7 @@ def _is_running(ctx: Context, query_id: str) -> bool:
 def _narrowed(query: Query, piece: list[tuple[LogEvent, str, str]]) -> tuple[list[LogRow], int]:
     """What a query's first filters leave of some events, and how many bytes those were."""
     rows = [LogRow(event, stream, log) for event, stream, log in piece]
-    return list(query.narrowed(rows)), sum(len(row.message) for row in rows)
+    return cast(list[LogRow], list(query.narrowed(rows))), sum(len(row.message) for row in rows)
 
 
 def _finished(query: Query, rows: list[LogRow], limit: int | None) -> tuple[bytes, int]:
