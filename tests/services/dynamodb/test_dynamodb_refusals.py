@@ -271,3 +271,34 @@ def test_a_provisioned_table_needs_its_throughput_and_no_third_key(dynamodb: Any
     schema = [*keys("id", "n"), {"AttributeName": "m", "KeyType": "RANGE"}]
     with aws_error("ValidationException", "at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2"):
         dynamodb.create_table(TableName="made", KeySchema=schema, AttributeDefinitions=definitions, BillingMode="PAY_PER_REQUEST")
+
+
+EQUALS = {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "message"),
+    [
+        ("scan", {"ConditionalOperator": "OR"}, "ConditionalOperator cannot be used without Filter or Expected"),
+        (
+            "scan",
+            {"ScanFilter": {"kind": EQUALS}, "ConditionalOperator": "OR"},
+            "ConditionalOperator can only be used when Filter or Expected has two or more elements",
+        ),
+        (
+            "put_item",
+            {"Item": KEY, "Expected": {"kind": {"Exists": False}}, "ConditionalOperator": "AND"},
+            "ConditionalOperator can only be used when Filter or Expected has two or more elements",
+        ),
+        (
+            "query",
+            {"KeyConditions": {"id": EQUALS}, "QueryFilter": {"id": EQUALS}},
+            "QueryFilter can only contain non-primary key attributes: Primary key attribute: id",
+        ),
+    ],
+)
+def test_the_older_conditions_have_refusals_of_their_own(
+    dynamodb: Any, table: str, aws_error: Any, operation: str, params: dict[str, Any], message: str
+) -> None:
+    with aws_error("ValidationException", message):
+        getattr(dynamodb, operation)(TableName=table, **params)

@@ -170,6 +170,14 @@ def mixed_parameters(plain: list[str], expressions: list[str]) -> AwsError:
     )
 
 
+def operator_alone() -> AwsError:
+    return invalid("ConditionalOperator cannot be used without Filter or Expected")
+
+
+def unneeded_operator() -> AwsError:
+    return invalid("ConditionalOperator can only be used when Filter or Expected has two or more elements")
+
+
 def names_without_expression() -> AwsError:
     return invalid("ExpressionAttributeNames can only be specified when using expressions")
 

@@ -24,21 +24,17 @@ def paths(names: list[str] | None) -> tuple[Path, ...] | None:
 
 def combined(terms: list[Any], req: dict[str, Any]) -> Any:
     """The terms under the request's ConditionalOperator; None where there are none."""
-    if not terms:
-        return None
-    if len(terms) == 1:
-        return terms[0]
-    return Or(tuple(terms)) if req.get("ConditionalOperator") == "OR" else And(tuple(terms))
+    operator = req.get("ConditionalOperator")
+    if operator is not None and len(terms) < 2:
+        raise errors.unneeded_operator() if terms else errors.operator_alone()
+    if len(terms) < 2:
+        return terms[0] if terms else None
+    return Or(tuple(terms)) if operator == "OR" else And(tuple(terms))
 
 
 def expected(req: dict[str, Any]) -> Any:
     """Expected as a condition; None where the request has none."""
-    given = req.get("Expected")
-    if given is None:
-        if "ConditionalOperator" in req:
-            raise errors.invalid("ConditionalOperator cannot be used without Filter or Expected")
-        return None
-    return combined([_expectation(name, wanted) for name, wanted in given.items()], req)
+    return combined([_expectation(name, wanted) for name, wanted in (req.get("Expected") or {}).items()], req)
 
 
 def _expectation(name: str, wanted: dict[str, Any]) -> Any:
@@ -66,9 +62,7 @@ def _expectation(name: str, wanted: dict[str, Any]) -> Any:
 
 def conditions(req: dict[str, Any], member: str) -> Any:
     """QueryFilter or ScanFilter as a condition; None where the request has none."""
-    given = req.get(member)
-    if given is None:
-        return None
+    given = req.get(member) or {}
     terms = [comparison(name, wanted["ComparisonOperator"], wanted.get("AttributeValueList") or []) for name, wanted in given.items()]
     return combined(terms, req)
 

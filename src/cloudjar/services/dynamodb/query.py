@@ -33,7 +33,8 @@ def query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     own = reading.index.key_names if reading.index else table.key_names
     for name in attributes_of(filter_):
         if name in own:
-            raise errors.invalid(f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}")
+            what = "QueryFilter" if "QueryFilter" in req else "Filter Expression"
+            raise errors.invalid(f"{what} can only contain non-primary key attributes: Primary key attribute: {name}")
     reading.check_filter()
     position = reading.start_position()
     backwards = req.get("ScanIndexForward") is False

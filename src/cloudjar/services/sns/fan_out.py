@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from cloudjar.services.sns.publishing import Published
 
 
-
 def deliver(ctx: Context, topic: Topic, published: Published) -> None:
     """Queues get the message in this transaction, so that order holds; what is outside gets it after."""
     documents: dict[tuple[str, str], dict[str, Any]] = {}

@@ -64,9 +64,7 @@ def _version(ctx: Context, parameter: Parameter, reference: Reference) -> Parame
     raise errors.label_not_found(parameter.name, selector)
 
 
-def _to_wire(
-    ctx: Context, parameter: Parameter, version: ParameterVersion, decrypted: bool, home: Context | None = None
-) -> dict[str, Any]:
+def _to_wire(ctx: Context, parameter: Parameter, version: ParameterVersion, decrypted: bool, home: Context | None = None) -> dict[str, Any]:
     return {
         "Name": parameter.name,
         "Type": parameter.type,

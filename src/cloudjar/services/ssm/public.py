@@ -20,6 +20,7 @@ from cloudjar.wire.models import botocore_data_dir
 _PREFIX = "/aws/service/"
 _REGIONS = "/aws/service/global-infrastructure/regions"
 
+
 class PublicParameter(NamedTuple):
     """One of AWS's own parameters."""
 
