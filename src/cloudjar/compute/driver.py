@@ -10,6 +10,7 @@ from msgspec import Struct
 from cloudjar.compute.spec import Spec
 
 if TYPE_CHECKING:
+    from cloudjar.compute.disks import Disk
     from cloudjar.compute.networks import Network
 
 
@@ -89,7 +90,7 @@ class Probe(Struct, frozen=True):
     fix: str = ""
     """What to install or allow for more; "" when there is nothing to mend."""
     enforces: frozenset[str] = frozenset()
-    """Of "memory", "processes", "cpu", "open_files", "file_bytes", "isolation", "network": what holds here for the whole tree."""
+    """Of "memory", "processes", "cpu", "open_files", "file_bytes", "isolation", "network", "disk": what holds here for the whole tree."""
     internet: str = ""
     """How what runs reaches the Internet, or why it does not."""
 
@@ -149,6 +150,10 @@ class Driver(Protocol):
 
     async def network(self) -> Network | None:
         """A network for one spec to come, by its id; the caller closes it. None where there are none but the host's."""
+        ...
+
+    async def disk(self, size_bytes: int) -> Disk | None:
+        """A disk for a spec to come, to mount from its `path`; the caller closes it. None where this machine gives none."""
         ...
 
     def is_peer(self, id: str, peer_port: int, own_port: int) -> bool:

@@ -27,6 +27,7 @@ import sys
 from typing import Any
 
 LINUX = sys.platform == "linux"
+CLONE_NEWNS, MS_REC, MS_SLAVE = 0x20000, 0x4000, 0x80000
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR2)
 KILL_TREE = signal.SIGUSR1
@@ -404,7 +405,19 @@ class Guard:
             os._exit(125)
 
 
+def have_own_mounts() -> None:
+    """As root: what is mounted for sandboxes is seen by what the guard starts alone, and goes with it. The host's mounts still come in."""
+    if not LINUX or os.geteuid() != 0:
+        return
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    if libc.unshare(CLONE_NEWNS) == 0:
+        libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_SLAVE), None)
+
+
 if __name__ == "__main__":
+    have_own_mounts()
     # A collection would write into every page that parent and children share.
     gc.disable()
     Guard(socket.socket(fileno=int(sys.argv[1]))).run()

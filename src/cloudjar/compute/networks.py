@@ -7,10 +7,8 @@ else: not to the host's loopback interface, not to another sandbox.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +17,8 @@ from msgspec.structs import replace
 
 from cloudjar.compute import netns
 from cloudjar.compute.driver import Unsupported
-from cloudjar.compute.spawn import Program, Spawner
+from cloudjar.compute.maker import Maker
+from cloudjar.compute.spawn import Spawner
 from cloudjar.compute.spec import HOST, Mount, Spec
 from cloudjar.compute.uplink import Uplink, refused_networks
 
@@ -113,104 +112,12 @@ class Network:
             self.namespace = -1
 
 
-class Maker:
-    """The jar's side of the process that makes namespaces; see netns.py. It is started at first need."""
-
-    def __init__(self, spawner: Spawner) -> None:
-        self._spawner = spawner
-        self._channel: socket.socket | None = None
-        self._waiting: deque[asyncio.Future[list[int]]] = deque()
-        self._starting: asyncio.Task[None] | None = None
-        self.owner = -1
-        """The user namespace that the networks belong to, for an ordinary user; -1 for root."""
-
-    async def ask(self, request: dict[str, object], descriptors: Sequence[int] = ()) -> list[socket.socket]:
-        """Sockets that were made inside a namespace. Raises OSError."""
-        return [socket.socket(fileno=fd) for fd in await self.ask_descriptors(request, descriptors)]
-
-    async def ask_descriptors(self, request: dict[str, object], descriptors: Sequence[int] = ()) -> list[int]:
-        """The answer's descriptors, which are the caller's to close. Raises OSError."""
-        if self._channel is None:
-            if self._starting is None:
-                self._starting = asyncio.get_running_loop().create_task(self._start())
-                self._starting.add_done_callback(self._started)
-            await asyncio.shield(self._starting)
-        assert self._channel is not None
-        answer = self._expect()
-        socket.send_fds(self._channel, [json.dumps(request).encode()], descriptors)
-        return await answer
-
-    def _started(self, _: asyncio.Task[None]) -> None:
-        self._starting = None
-
-    def _expect(self) -> asyncio.Future[list[int]]:
-        answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
-        return answer
-
-    async def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        program = Program(argv=[sys.executable, "-I", "-S", netns.__file__], env={})
-        try:
-            await self._spawner.start(program, [null, null, null, theirs.fileno()], lambda _: None)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-            os.close(null)
-        self._channel = ours
-        loop.add_reader(ours, self._receive, ours)
-        owner = await self._expect()
-        self.owner = owner[0] if owner else -1
-
-    def _receive(self, channel: socket.socket) -> None:
-        try:
-            data, descriptors, _, _ = socket.recv_fds(channel, 1 << 16, 16, socket.MSG_CMSG_CLOEXEC)
-        except BlockingIOError:
-            return
-        except OSError:
-            data, descriptors = b"", []
-        if not data:
-            self.close()
-            return
-        answer = self._waiting.popleft()
-        error = json.loads(data)["error"]
-        if answer.done():
-            # Whoever asked has been cancelled.
-            for descriptor in descriptors:
-                os.close(descriptor)
-        elif error:
-            answer.set_exception(OSError(error))
-        else:
-            answer.set_result(descriptors)
-
-    def close(self) -> None:
-        """Lets the process end; what it has made stays."""
-        if self._channel is None:
-            return
-        asyncio.get_running_loop().remove_reader(self._channel)
-        self._channel.close()
-        self._channel = None
-        if self.owner >= 0:
-            os.close(self.owner)
-            self.owner = -1
-        while self._waiting:
-            answer = self._waiting.popleft()
-            if not answer.done():
-                answer.set_exception(OSError("the maker of network namespaces has ended"))
-
-
 class Networks:
     """The networks of one driver: some that are ready, and those that sandboxes have."""
 
     def __init__(self, spawner: Spawner) -> None:
         self._spawner = spawner
-        self._maker = Maker(spawner)
+        self._maker = Maker(spawner, netns.__file__, "of network namespaces")
         self._ready: deque[Network] = deque()
         self._taken: dict[str, Network] = {}
         self._number = 0

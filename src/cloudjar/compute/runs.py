@@ -29,6 +29,7 @@ from cloudjar.compute.spawn import Ended, Program, Spawner
 from cloudjar.compute.spec import Spec
 
 if TYPE_CHECKING:
+    from cloudjar.compute.disks import Disk
     from cloudjar.compute.networks import Network
 
 
@@ -155,6 +156,10 @@ class Runs:
 
     async def network(self) -> Network | None:
         """None but the host's; see Driver.network."""
+        return None
+
+    async def disk(self, size_bytes: int) -> Disk | None:
+        """None: directories of the host are all that there is; see Driver.disk."""
         return None
 
     def is_peer(self, id: str, peer_port: int, own_port: int) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cloudjar.compute.cgroups import Cgroups
+from cloudjar.compute.disks import Disk, Disks
+from cloudjar.compute.disks import why_not as disks_missing
 from cloudjar.compute.driver import Completed, Probe, StartFailed, Unsupported
 from cloudjar.compute.networks import Network, Networks
 from cloudjar.compute.networks import why_not as networks_missing
@@ -33,13 +35,15 @@ class Sandbox(Runs):
 
     name = "sandbox"
 
-    def __init__(self, spawner: Spawner | None = None, cgroups: Cgroups | None = None) -> None:
+    def __init__(self, spawner: Spawner | None = None, cgroups: Cgroups | None = None, *, directory: Path | None = None) -> None:
+        """`directory` is where disks may be made; without one there are none."""
         super().__init__(spawner or Spawner(), cgroups or Cgroups())
         self._bwrap = shutil.which("bwrap", path="/usr/bin:/bin:/usr/local/bin:/usr/sbin:/sbin")
         self._nsenter = shutil.which("nsenter", path="/usr/bin:/bin:/usr/local/bin")
         self._as_root = os.geteuid() == 0
         self._host: HostView | None = None
         self._networks = Networks(self.spawner)
+        self._disks = Disks(self.spawner, directory)
 
     def probe(self) -> Probe:
         """Whether bubblewrap is there and the kernel lets us use it."""
@@ -55,6 +59,8 @@ class Sandbox(Runs):
         no_internet = no_network or uplink_missing()
         if not no_network:
             held.add("network")
+        if not disks_missing():
+            held.add("disk")
         internet = f"not at all: {no_internet}" if no_internet else "as the machine does, by slirp4netns"
         network_fix = INSTALL_UPLINK if no_internet and not no_network else ""
         if no_network:
@@ -78,6 +84,10 @@ class Sandbox(Runs):
         """A network of its own for one spec; see Driver.network. Raises Unsupported."""
         return await self._networks.take()
 
+    async def disk(self, size_bytes: int) -> Disk | None:
+        """A disk for one spec; see Driver.disk."""
+        return await self._disks.take(size_bytes)
+
     def _dress(self, spec: Spec) -> tuple[Spec, list[int]]:
         """The spec with what its network brings, and descriptors of what its programs have to enter. Raises BadSpec."""
         if spec.network in ("host", "none"):
@@ -93,7 +103,7 @@ class Sandbox(Runs):
         if self._bwrap is None:
             raise Unsupported(self.probe().why)
         for source in ([spec.rootfs] if spec.rootfs != HOST else []) + [mount.source for mount in spec.mounts]:
-            if not os.path.exists(source):
+            if not self._disks.holds(source) and not os.path.exists(source):
                 raise StartFailed(f"no such file or directory: {source}")
         if self._host is None:
             self._host = read_host()
@@ -200,6 +210,7 @@ class Sandbox(Runs):
     async def close(self) -> None:
         """Kill all, and let the networks go."""
         self._networks.close()
+        self._disks.close()
         await super().close()
 
     def real_path(self, id: str, target: str) -> str:

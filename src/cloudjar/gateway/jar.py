@@ -275,7 +275,7 @@ class Jar:
             from cloudjar.compute.process import Process
             from cloudjar.compute.sandbox import Sandbox
 
-            self._driver = choose([Sandbox(), Process()])
+            self._driver = choose([Sandbox(directory=self.directory / "disks"), Process()])
         return self._driver
 
     def plane(self, name: str) -> ModuleType:

@@ -118,6 +118,7 @@ def spec(
     pipe: str = "",
     network: str = "host",
     supervised: bool = False,
+    limits_files: bool = True,
 ) -> Spec:
     """The sandbox of one execution environment. `classes` is the directory of the compiled Java runtime, `pipe` what it waits at."""
     runtime = RUNTIMES[version.runtime]
@@ -153,7 +154,8 @@ def spec(
             memory_bytes=version.memory_mb << 20,
             processes=_PROCESSES,
             open_files=_OPEN_FILES,
-            # /tmp is on the disk and so outside the memory limit, as in Lambda; no file there outgrows the storage.
-            file_bytes=version.storage_mb << 20,
+            # /tmp is on a disk and so outside the memory limit, as in Lambda. A disk of the sandbox's own is as large as the storage;
+            # elsewhere at least no single file outgrows it.
+            file_bytes=version.storage_mb << 20 if limits_files else None,
         ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from cloudjar.compute.disks import Disk
 from cloudjar.compute.driver import Driver, ExitStatus, Line, NotRunning
 from cloudjar.compute.networks import Network
 from cloudjar.compute.spec import Spec
@@ -61,6 +62,8 @@ class ExecutionEnvironment:
         """When its credentials do, in world time."""
         self.temporary = ""
         self.socket: Socket | None = None
+        self.disk: Disk | None = None
+        """Its /tmp, where the machine gives disks;"""
         self.network: Network | None = None
         """Its own; None where it shares the machine's."""
         self.alive = False
@@ -87,7 +90,7 @@ class ExecutionEnvironment:
         self._lines: list[tuple[datetime, str]] = []
         self._bytes = 0
         self._shipping: asyncio.TimerHandle | None = None
-        self._driver = driver
+        self.driver = driver
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._turn: asyncio.Future[str] = self._loop.create_future()
@@ -116,7 +119,7 @@ class ExecutionEnvironment:
 
     async def start(self, spec: Spec) -> None:
         """Starts the runtime. Raises StartFailed."""
-        await self._driver.start(spec, self._exited, self._line)
+        await self.driver.start(spec, self._exited, self._line)
         self.is_started = True
         if self._exit is None:
             self.alive = True
@@ -182,7 +185,7 @@ class ExecutionEnvironment:
         """Ends every process of it."""
         self.alive = False
         try:
-            await self._driver.kill(self.id)
+            await self.driver.kill(self.id)
         except NotRunning:
             pass
 
@@ -215,7 +218,7 @@ class ExecutionEnvironment:
         if self.telemetry is not None:
             await asyncio.wait({asyncio.ensure_future(self.telemetry.flush())}, timeout=seconds / 2)
         try:
-            stopping: asyncio.Future[Any] = asyncio.ensure_future(self._driver.stop(self.id, seconds))
+            stopping: asyncio.Future[Any] = asyncio.ensure_future(self.driver.stop(self.id, seconds))
             telling: asyncio.Future[Any] = asyncio.ensure_future(self._tell_extensions(extensions, wall_seconds() + seconds))
             await asyncio.wait({stopping, telling} if has_external else {stopping}, return_when=asyncio.FIRST_COMPLETED)
             telling.cancel()
@@ -240,7 +243,7 @@ class ExecutionEnvironment:
     def report(self, milliseconds: float) -> Report:
         """The figures of the invocation that has just ended; the initialisation counts once."""
         try:
-            self.peak_bytes = self._driver.usage(self.id).peak_memory_bytes or self.peak_bytes
+            self.peak_bytes = self.driver.usage(self.id).peak_memory_bytes or self.peak_bytes
         except NotRunning:
             pass
         init, self.init_ms = self.init_ms, None
@@ -280,7 +283,7 @@ class ExecutionEnvironment:
 
     def admits(self, peer_port: int, own_port: int) -> bool:
         # In a network of its own nobody else can have connected.
-        return self.network is not None or self._driver.is_peer(self.id, peer_port, own_port)
+        return self.network is not None or self.driver.is_peer(self.id, peer_port, own_port)
 
     def next(self, deliver: Deliver) -> None:
         if self._was_handed:
@@ -348,7 +351,7 @@ class ExecutionEnvironment:
         if self.socket is None:
             return False
         if self.network is None:
-            return await self.socket.deliver(destination, data, None, lambda peer, own: self._driver.is_peer(self.id, peer, own))
+            return await self.socket.deliver(destination, data, None, lambda peer, own: self.driver.is_peer(self.id, peer, own))
         try:
             inside = await self.network.connect(destination.port)
         except OSError:

@@ -29,7 +29,8 @@ async def launch(world: World, env: ExecutionEnvironment, ctx: Context, starts: 
     task, opt = await deployments.task(version.code), await deployments.opt(layers)
     argv = entrypoint(version, task, opt)
     classes = await deployments.java_classes(interpreters.find(RUNTIMES[version.runtime]))
-    env.temporary = deployments.temporary()
+    env.disk = await env.driver.disk(version.storage_mb << 20)
+    env.temporary = "" if env.disk else deployments.temporary()
     env.network = await world.host.network(world)
     inside = await env.network.listen(*environment.RUNTIME_API) if env.network else None
     env.socket = await plane(world.host).listen(env, inside)
@@ -50,7 +51,8 @@ async def launch(world: World, env: ExecutionEnvironment, ctx: Context, starts: 
         found,
         task=task,
         opt=opt,
-        temporary=env.temporary,
+        temporary=env.disk.path if env.disk else env.temporary,
+        limits_files=env.disk is None,
         classes=classes,
         pipe=env.pipe.path if env.pipe else "",
         network=env.network.id if env.network else "host",

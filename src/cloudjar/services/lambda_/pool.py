@@ -322,6 +322,8 @@ class Pool:
             await env.shut_down()
         env.close()
         await env.kill()
+        if env.disk:
+            await env.disk.close()
         if env.temporary:
             await self._world.host.offload(self._world.part(Deployments).remove, env.temporary)
 
