@@ -26,6 +26,7 @@ class Maker:
         self._program = program
         self._what = what
         self._arguments = arguments
+        self._closed = False
         self._channel: socket.socket | None = None
         self._waiting: deque[asyncio.Future[list[int]]] = deque()
         self._starting: asyncio.Task[None] | None = None
@@ -38,6 +39,8 @@ class Maker:
 
     async def ask_descriptors(self, request: dict[str, object], descriptors: Sequence[int] = ()) -> list[int]:
         """The answer's descriptors, which are the caller's to close. Raises OSError."""
+        if self._closed:
+            raise OSError(f"the maker {self._what} has been closed")
         if self._channel is None:
             if self._starting is None:
                 self._starting = asyncio.get_running_loop().create_task(self._start())
@@ -84,7 +87,7 @@ class Maker:
         except OSError:
             data, descriptors = b"", []
         if not data:
-            self.close()
+            self._reset()
             return
         answer = self._waiting.popleft()
         error = json.loads(data)["error"]
@@ -98,7 +101,11 @@ class Maker:
             answer.set_result(descriptors)
 
     def close(self) -> None:
-        """Lets the process end; what it has made stays."""
+        """Lets the process end, and starts no other; what it has made stays."""
+        self._closed = True
+        self._reset()
+
+    def _reset(self) -> None:
         if self._channel is None:
             return
         asyncio.get_running_loop().remove_reader(self._channel)
