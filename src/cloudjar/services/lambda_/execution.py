@@ -63,9 +63,8 @@ class ExecutionEnvironment:
         self.temporary = ""
         self.socket: Socket | None = None
         self.disk: Disk | None = None
-        """Its /tmp, where the machine gives disks;"""
         self.network: Network | None = None
-        """Its own; None where it shares the machine's."""
+        """Its /tmp and its network; None where it has but the machine's."""
         self.alive = False
         self.provisioned = False
         """Kept ready, however long nobody calls."""
