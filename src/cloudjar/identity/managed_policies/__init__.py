@@ -1,7 +1,12 @@
-"""AWS's managed policies as data: `index.json` (name -> metadata) and one document a policy under `documents/`."""
+"""AWS's managed policies as data: `index.json` (name -> metadata), and in `documents.zip` the documents of each.
+
+Made by `scripts/managed_policies.py`.
+"""
 
 from __future__ import annotations
 
+import json
+import zipfile
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,7 +19,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class ManagedPolicy:
-    """One AWS managed policy at its default version. Source: AWS Managed Policy Reference."""
+    """One AWS managed policy. Source: AWS Managed Policy Reference."""
 
     name: str
     path: str
@@ -23,17 +28,31 @@ class ManagedPolicy:
     default_version: str
     create_date: str
     """ISO 8601, UTC, of the policy."""
-    update_date: str
-    """ISO 8601, UTC, of the default version."""
+    versions: dict[str, str]
+    """The newest versions, oldest first, and their dates."""
+
+    @property
+    def update_date(self) -> str:
+        """The date of the default version."""
+        return self.versions[self.default_version]
 
     @property
     def arn(self) -> str:
         return f"arn:aws:iam::aws:policy{self.path}{self.name}"
 
     @cached_property
+    def _documents(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.json.decode(_archive().read(self.name))
+        return found
+
+    @cached_property
     def text(self) -> str:
-        """The default version's document as JSON text; read from disk on first use."""
-        return _HERE.joinpath("documents", f"{self.name}.json").read_text("utf-8")
+        """The default version's document as JSON text; read on first use."""
+        return json.dumps(self._documents[self.default_version], separators=(",", ":"))
+
+    def text_of(self, version: str) -> str:
+        """A version's document as JSON text, laid out for people."""
+        return json.dumps(self._documents[version], indent=4)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -43,9 +62,16 @@ class ManagedPolicy:
 
 
 @cache
+def _archive() -> zipfile.ZipFile:
+    return zipfile.ZipFile(_HERE / "documents.zip")
+
+
+@cache
 def _index() -> dict[str, ManagedPolicy]:
-    rows: dict[str, dict[str, str]] = msgspec.json.decode(_HERE.joinpath("index.json").read_bytes())
-    return {name: ManagedPolicy(name, row["path"], row["id"], row["version"], row["created"], row["updated"]) for name, row in rows.items()}
+    rows: dict[str, dict[str, Any]] = msgspec.json.decode(_HERE.joinpath("index.json").read_bytes())
+    return {
+        name: ManagedPolicy(name, row["path"], row["id"], row["version"], row["created"], row["versions"]) for name, row in rows.items()
+    }
 
 
 def managed_policy(name: str) -> ManagedPolicy | None:

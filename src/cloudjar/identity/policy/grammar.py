@@ -27,8 +27,8 @@ ROLE_INLINE_SIZE = 10240
 TRUST_SIZE = 2048
 SESSION_SIZE = 2048
 SCP_SIZE = 5120
-# No document of any service is longer (S3 bucket policies: 20 KB; ECR, Secrets Manager: 20 KB; VPC endpoints: 20 KB).
-LARGEST = 131_072
+# No document is longer (S3 bucket policies: 20 KB; ECR, Secrets Manager: 20 KB; AWS's own for its support: 150 KB).
+LARGEST = 262_144
 
 _PRINCIPAL_TYPES = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 _TOP = frozenset({"Version", "Id", "Statement"})

@@ -67,7 +67,7 @@ def _detail(ctx: Context, row: Entity) -> dict[str, Any]:
     if isinstance(row, Policy):
         versions = [version_to_wire(row, version, document=True) for version in ctx.where(PolicyVersion, policy_arn=row.arn).backwards()]
     else:
-        versions = [aws_version_to_wire(row, document=True)]
+        versions = [aws_version_to_wire(row, version, document=True) for version in reversed(row.versions)]
     return listed_policy(ctx, row) | {"PolicyVersionList": versions}
 
 

@@ -18,10 +18,11 @@ def version_to_wire(policy: Policy, version: PolicyVersion, *, document: bool = 
     return wire | {"Document": naming.quoted(version.document)} if document else wire
 
 
-def aws_version_to_wire(policy: ManagedPolicy, *, document: bool = False) -> dict[str, Any]:
-    """The one version of AWS's policies that is known here: the default."""
-    wire = {"VersionId": policy.default_version, "IsDefaultVersion": True, "CreateDate": datetime.fromisoformat(policy.update_date)}
-    return wire | {"Document": naming.quoted(policy.text)} if document else wire
+def aws_version_to_wire(policy: ManagedPolicy, version: str, *, document: bool = False) -> dict[str, Any]:
+    """A version of one of AWS's policies."""
+    created = datetime.fromisoformat(policy.versions[version])
+    wire = {"VersionId": version, "IsDefaultVersion": version == policy.default_version, "CreateDate": created}
+    return wire | {"Document": naming.quoted(policy.text_of(version))} if document else wire
 
 
 def find_version(ctx: Context, policy: Policy, version_id: str) -> PolicyVersion:
@@ -56,9 +57,9 @@ def get_policy_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     known = aws_managed(ctx, arn)
     if known is None:
         raise errors.policy_not_found(arn)
-    if known.default_version != version_id:
+    if version_id not in known.versions:
         raise errors.policy_version_not_found(arn, version_id)
-    return {"PolicyVersion": aws_version_to_wire(known, document=True)}
+    return {"PolicyVersion": aws_version_to_wire(known, version_id, document=True)}
 
 
 @operation(on=policy_arn)
@@ -70,7 +71,7 @@ def list_policy_versions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     known = aws_managed(ctx, req["PolicyArn"])
     if known is None:
         raise errors.policy_not_found(req["PolicyArn"])
-    return {"Versions": [aws_version_to_wire(known)], "IsTruncated": False}
+    return {"Versions": [aws_version_to_wire(known, version) for version in reversed(known.versions)], "IsTruncated": False}
 
 
 @operation(on=policy_arn)
