@@ -58,7 +58,7 @@ def test_a_document_is_the_callers_own_to_change():
 def test_older_versions_are_there_too():
     policy = managed_policy("ReadOnlyAccess")
     assert len(policy.versions) == 5
-    older = list(policy.versions)[0]
+    older = next(iter(policy.versions))
     assert json.loads(policy.text_of(older)) != policy.document
 
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cloudjar.identity.credentials import AccessKey, Session
+from cloudjar.identity.organization import Member
 from cloudjar.identity.roles import Role
 from cloudjar.identity.sigv4 import (
     Credentials,
@@ -66,6 +67,8 @@ class Authenticator:
             # Old clients sign for "US" until they are told better.
             raise _no_region(target)
         if key and not self.strict and (root := unsigned_root(key)) is not None:
+            if root.account in closed_accounts(world):
+                raise to_aws_error(SignatureProblem("unknown-key"), target.protocol, target.service)
             return root, body
         try:
             credentials = parse_credentials(request)
@@ -84,6 +87,10 @@ class Authenticator:
                 data = await body.read(LARGEST_HASHED)
                 body, digest = BufferedBody(data), sha256(data).hexdigest()
             verify(request, credentials, secret, self._wall(), digest, self._keys, virtual_bucket=target.virtual_bucket or "")
+            if principal.account in closed_accounts(world):
+                raise SignatureProblem("unknown-key")
+            if principal.issued:
+                check_session(principal, operation)
         except SignatureProblem as problem:
             raise to_aws_error(problem, target.protocol, target.service) from None
         if not isinstance(body, bytes) and declared.startswith("STREAMING-AWS4-"):
@@ -137,6 +144,42 @@ def unsigned_root(key: str) -> Principal | None:
     if len(key) == 12 and key.isdecimal() and key.isascii():
         return root_of(key, key)
     return None
+
+
+def check_session(principal: Principal, operation: OperationModel) -> None:
+    """Refuses what sessions may not do, whatever their policies say.
+
+    Source: "Compare AWS STS credentials", IAM User Guide: sessions by GetSessionToken cannot call IAM without MFA, nor STS but for two
+    operations; those by GetFederationToken can call neither, but for GetCallerIdentity. A role's sessions can do both.
+    """
+    service = operation.service.name
+    of_assume_root = principal.kind == "root" and principal.session_policies
+    if service not in ("iam", "sts") or principal.kind == "assumed-role" or of_assume_root:
+        return
+    federated = principal.kind == "federated-user"
+    if service == "iam":
+        if federated or not principal.mfa:
+            raise SignatureProblem("unknown-key")
+    elif operation.name != "GetCallerIdentity" and (federated or operation.name != "AssumeRole") and not takes_anyone(operation):
+        raise AwsError("AccessDenied", f"Cannot call {operation.name} with session credentials", status=403)
+
+
+class _Closed:
+    """The accounts that are closed, as last read. A part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self.version = -1
+        self.accounts: frozenset[str] = frozenset()
+
+
+def closed_accounts(world: World) -> frozenset[str]:
+    """The accounts of a world that Organizations has closed: nobody of theirs can call anything."""
+    known, version = world.part(_Closed), world.versions["organizations"]
+    if known.version != version:
+        with world.reading() as ctx:
+            known.accounts = frozenset([member.account for member in ctx.where(Member) if member.status == "SUSPENDED"])
+        known.version = version
+    return known.accounts
 
 
 def takes_anyone(operation: OperationModel) -> bool:

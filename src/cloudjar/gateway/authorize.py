@@ -88,14 +88,16 @@ class Judge:
         service = operation.model.service.name
         hooks = self._hooks(service)
         # An account's root user needs no policy; only its organization's, and the resources' own, can stand in its way.
-        if principal.kind == "root" and hooks is None and not self._is_member(ctx, principal.account):
+        # (Sessions of AssumeRoot are cut down to one task.)
+        whole_root = principal.kind == "root" and not principal.session_policies
+        if whole_root and hooks is None and not self._is_member(ctx, principal.account):
             return
-        if service == "sts" and (operation.name in FEDERATED or principal.kind in ("root", "service")):
+        if service == "sts" and (operation.name in FEDERATED or whole_root or principal.kind == "service"):
             return
         if principal.kind == "service" and (hooks is None or principal.arn.partition(".")[0] == service):
             # A service's work on its own things, and on those that have no policy of their own.
             return
-        if principal.kind == "root" and not self._is_member(ctx, principal.account) and self._is_own(ctx, operation, req, hooks):
+        if whole_root and not self._is_member(ctx, principal.account) and self._is_own(ctx, operation, req, hooks):
             return
         self._judge(ctx, operation, req, hooks)
 
@@ -145,7 +147,7 @@ class Judge:
     ) -> Iterator[tuple[AuthzRequest, Decision]]:
         """The questions that policies have to answer, and what they say."""
         principal = ctx.principal
-        plain_root = principal.kind == "root" and not self._is_member(ctx, principal.account)
+        plain_root = principal.kind == "root" and not principal.session_policies and not self._is_member(ctx, principal.account)
         shared: Keys | None = None
         own: PolicySet | None = None
         for ask in questions:

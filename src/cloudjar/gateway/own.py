@@ -11,7 +11,7 @@ from cloudjar.wire.http import Request, Response
 if TYPE_CHECKING:
     from cloudjar.gateway.jar import Jar
 
-PREFIXES = ("/_cloudjar", "/_localstack", "/_aws", "/SimpleNotificationService-")
+PREFIXES = ("/_cloudjar", "/_localstack", "/_aws", "/SimpleNotificationService-", "/.well-known/")
 """No bucket's name can start so."""
 
 

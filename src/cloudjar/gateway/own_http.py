@@ -100,6 +100,9 @@ def check_asker(request: Request) -> None:
         raise Refusal(403, "ForeignOrigin", "A page of another site may not use this API.")
 
 
+_LOCAL = (".localhost", ".localhost.localstack.cloud", ".internal", ".local", ".amazonaws.com", ".api.aws")
+
+
 def is_local_name(host: str) -> bool:
     """Whether a Host header names what nobody can register in public DNS, an address, or AWS itself."""
     name = (urlsplit("//" + host).hostname or "").rstrip(".").lower() if host else "localhost"
@@ -108,9 +111,7 @@ def is_local_name(host: str) -> bool:
         return True
     except ValueError:
         # Names of one label are this machine's, or a container network's.
-        return "." not in name or f".{name}".endswith(
-            (".localhost", ".localhost.localstack.cloud", ".internal", ".local", ".amazonaws.com")
-        )
+        return "." not in name or f".{name}".endswith(_LOCAL)
 
 
 async def read_body(request: Request) -> dict[str, Any]:

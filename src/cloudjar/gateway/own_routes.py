@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from cloudjar.gateway import localstack, own_clock, own_iam, own_lambda, own_looks, own_messaging, own_worlds
+from cloudjar.gateway import localstack, own_clock, own_iam, own_issuers, own_lambda, own_looks, own_messaging, own_worlds
 from cloudjar.gateway.own_http import Ask, Handler, Refusal, check_asker, read_body, read_query, refused
 from cloudjar.kernel.world import World
 from cloudjar.kernel.worlds import WorldProblem
@@ -71,6 +71,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
 
 PREFIXED: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/SimpleNotificationService-", own_messaging.sns_certificate),
+    ("GET", own_issuers.WELL_KNOWN, own_issuers.document),
+    ("GET", own_issuers.BY_PATH, own_issuers.document),
     ("GET", "/_aws/sqs/messages/", own_messaging.sqs_messages),
     ("GET", "/_aws/sns/subscription-tokens/", own_messaging.sns_subscription_token),
 )

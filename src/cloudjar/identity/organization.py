@@ -35,6 +35,8 @@ class Organization(Record):
     email: str = ""
     services: dict[str, datetime] = {}
     """Services with trusted access, and since when."""
+    features: tuple[str, ...] = ()
+    """What of central root access is enabled: RootCredentialsManagement, RootSessions."""
 
 
 @record(

@@ -82,6 +82,10 @@ def principal_keys(ctx: Context, principal: Principal) -> Keys:
         }
         if principal.account:
             keys["aws:sourceaccount"] = principal.account
+            member = membership(ctx, principal.account)
+            if member is not None:
+                keys["aws:sourceorgid"] = member.organization
+                keys["aws:sourceorgpaths"] = (path_of(ctx, member),)
         if principal.source_arn:
             keys["aws:sourcearn"] = principal.source_arn
         return keys
@@ -119,6 +123,8 @@ def _session_keys(ctx: Context, principal: Principal) -> Keys:
     session = ctx.get(Session, principal.access_key)
     if session is None:
         return keys
+    if principal.kind == "root" and principal.session_policies:
+        keys["aws:assumedroot"] = "true"
     if session.mfa_at is not None:
         keys["aws:multifactorauthage"] = str(int((ctx.now - session.mfa_at).total_seconds()))
     if session.source_identity:

@@ -145,6 +145,8 @@ def identity(principal: Principal, invoked_by: str = "", recipient: str = "") ->
                 "mfaAuthenticated": "true" if principal.mfa else "false",
             }
         }
+        if principal.kind == "root" and principal.session_policies:
+            session["assumedRoot"] = "true"
         if principal.kind == "assumed-role":
             session["sessionIssuer"] = {
                 "type": "Role",

@@ -53,7 +53,9 @@ def policies_of(ctx: Context, principal: Principal) -> Effective:
             return Effective((("root", EVERYTHING),), None, session)
         user = find_user(home, principal.role_arn.rpartition("/")[2])
         return Effective(_identity_of_user(home, user), _bound(home, user.boundary), session)
-    return Effective(session=_session(home, principal))
+    task = _session(home, principal)
+    # The policies of AWS's root tasks only deny: the rest of what a root user may, they leave.
+    return Effective(session=None if task is None else (("root", EVERYTHING), *task))
 
 
 def _identity_of_user(ctx: Context, user: User) -> tuple[Document, ...]:

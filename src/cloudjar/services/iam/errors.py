@@ -194,3 +194,48 @@ def duplicate_tags() -> AwsError:
 
 def bad_certificate(message: str = "Unable to parse certificate. Please ensure the certificate is in PEM format.") -> AwsError:
     return AwsError("MalformedCertificate", message)
+
+
+def federation_enabled() -> AwsError:
+    return AwsError(
+        "FeatureEnabled",
+        "The request failed because outbound identity federation is already enabled for your Amazon Web Services account. You cannot"
+        " enable the feature multiple times. To fetch the current configuration (including the unique issuer URL), use the"
+        " GetOutboundWebIdentityFederationInfo operation.",
+        status=409,
+    )
+
+
+def federation_disabled() -> AwsError:
+    return AwsError(
+        "FeatureDisabled",
+        "The request failed because outbound identity federation is already disabled for your Amazon Web Services account. You cannot"
+        " disable the feature multiple times",
+        status=404,
+    )
+
+
+def organization_not_found() -> AwsError:
+    return AwsError(
+        "OrganizationNotFoundException", "The request was rejected because no organization is associated with your account.", status=404
+    )
+
+
+def not_all_features() -> AwsError:
+    words = "The request was rejected because your organization does not have All features enabled."
+    return AwsError("OrganizationNotInAllFeaturesModeException", words, status=409)
+
+
+def not_administrator() -> AwsError:
+    words = "The request was rejected because the account making the request is not the management account or delegated administrator"
+    return AwsError("AccountNotManagementOrDelegatedAdministratorException", f"{words} account for centralized root access.", status=403)
+
+
+def not_management() -> AwsError:
+    words = "The request was rejected because the account making the request is not the management account for the organization."
+    return AwsError("CallerIsNotManagementAccountException", words, status=403)
+
+
+def no_service_access() -> AwsError:
+    words = "The request was rejected because trusted access is not enabled for IAM in Organizations."
+    return AwsError("ServiceAccessNotEnabledException", words, status=409)

@@ -26,6 +26,9 @@ def role_arn(ctx: Context, req: dict[str, Any]) -> str:
 @operation(on=role_arn)
 def assume_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     role = trust.find_role(ctx, req["RoleArn"], "sts:AssumeRole")
+    if ctx.principal.kind == "root" and ctx.principal.access_key.startswith(("AKIA", "ASIA")):
+        # AWS's rule. `test` and account numbers, which stand for whoever tries something out, are let in by the trust policy.
+        raise errors.root_assumes()
     parent = sessions.callers_session(ctx)
     scope = sessions.scope_of(req)
     seconds = duration(req, role)

@@ -23,6 +23,31 @@ def transitive_tag_set_again(key: str) -> AwsError:
     return access_denied(f"One of the specified transitive tag keys can't be set because it conflicts with a session tag: {key}")
 
 
+def root_assumes() -> AwsError:
+    return access_denied("Roles may not be assumed by root accounts.")
+
+
+def federation_disabled() -> AwsError:
+    return AwsError(
+        "OutboundWebIdentityFederationDisabledException",
+        "The outbound web identity federation feature is not enabled for this account. To use this feature, you must first enable it"
+        " through the Amazon Web Services Management Console or API.",
+        status=403,
+    )
+
+
+def outlives_session() -> AwsError:
+    return AwsError(
+        "SessionDurationEscalationException",
+        "The requested token duration would extend the session beyond its original expiration time.",
+        status=403,
+    )
+
+
+def payload_too_large() -> AwsError:
+    return AwsError("JWTPayloadSizeExceededException", "The requested token payload size exceeds the maximum allowed size.")
+
+
 def session_credentials(operation: str) -> AwsError:
     return access_denied(f"Cannot call {operation} with session credentials")
 

@@ -13,7 +13,12 @@ from cloudjar.kernel.context import Context
 def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
     """The trust policy of a role; None for ARNs of other things, and for roles that are not there."""
     parts = arn.split(":", 5)
-    if len(parts) != 6 or parts[2] != "iam" or not parts[5].startswith("role/"):
+    if len(parts) != 6 or parts[2] != "iam":
+        return None
+    if parts[5] == "root":
+        # Whom AssumeRoot is about is no resource of the member's: the caller's own policies decide.
+        return ResourcePolicy(ctx.principal.account)
+    if not parts[5].startswith("role/"):
         return None
     role = ctx.at(account=parts[4]).get(Role, arn.rpartition("/")[2])
     if role is None or role.arn != arn:
@@ -34,6 +39,11 @@ def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> 
             keys[key] = str(req[member])
     if req.get("TransitiveTagKeys"):
         keys["sts:transitivetagkeys"] = tuple(req["TransitiveTagKeys"])
+    if action == "sts:AssumeRoot":
+        keys["sts:taskpolicyarn"] = (req.get("TaskPolicyArn") or {}).get("arn", "")
+    if action in ("sts:GetWebIdentityToken", "sts:TagGetWebIdentityToken"):
+        keys |= {"sts:identitytokenaudience": tuple(req["Audience"]), "sts:signingalgorithm": req["SigningAlgorithm"]}
+        keys["sts:subjectmode"] = req.get("SubjectMode") or "AWSIdentity"
     if req.get("SerialNumber") and req.get("TokenCode"):
         keys |= {"aws:multifactorauthpresent": "true", "aws:multifactorauthage": "0"}
     return keys
