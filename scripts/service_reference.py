@@ -60,6 +60,8 @@ def download(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def write(newer: Path, older: dict[str, Any]) -> None:
+    names = json.loads((newer / "serviceNames.json").read_text())
+    (TARGET.parent / "names.json").write_text(json.dumps(dict(sorted(names.items())), indent=0, ensure_ascii=False) + "\n")
     for old in TARGET.glob("*.json"):
         old.unlink()
     TARGET.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from cloudjar.gateway.authorize_asks import PASS_ROLE, Ask, asks, named, passed_
 from cloudjar.gateway.authorize_keys import call_keys
 from cloudjar.gateway.denials import Denials
 from cloudjar.identity import encoded_message, explain, organization
+from cloudjar.identity.accessed import Accessed
 from cloudjar.identity.organization import Member
 from cloudjar.identity.policy import AuthzRequest, CompiledPolicy, Decision, Named, PolicySet, compile_policy, decide, parse
 from cloudjar.identity.principal_keys import Keys, principal_keys, request_keys, resource_keys
@@ -150,6 +151,7 @@ class Judge:
         plain_root = principal.kind == "root" and not principal.session_policies and not self._is_member(ctx, principal.account)
         shared: Keys | None = None
         own: PolicySet | None = None
+        accessed = ctx.world.part(Accessed)
         for ask in questions:
             held = _resource(self._hooks("iam") if ask.spec.action == PASS_ROLE else hooks, ctx, ask.resource)
             account = held.account if held else _account_in(ask.resource) or principal.account or ctx.account
@@ -170,6 +172,7 @@ class Judge:
             if decision.allowed and held is not None and held.beneath is not None:
                 request, decision = self._beneath(ctx, request, policies, *held.beneath)
             self.denials.asked(ctx, request, decision)
+            accessed.note(ctx, principal, ask.spec.action)
             yield request, decision
 
     def allowed(self, ctx: Context, action: str, resource: str, more: Keys | None = None) -> bool:

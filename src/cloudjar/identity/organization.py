@@ -152,8 +152,13 @@ def controls(ctx: Context, account: str, kind: ControlType) -> tuple[Documents, 
     organization = ctx.get(Organization, member.organization)
     if organization is None or organization.management == account or kind not in organization.enabled_types:
         return None
+    return levels_of(ctx, line_of(ctx, organization, account), kind)
+
+
+def levels_of(ctx: Context, nodes: tuple[str, ...], kind: ControlType) -> tuple[Documents, ...]:
+    """The policies of a type on each of these roots, units and accounts."""
     levels = []
-    for node in line_of(ctx, organization, account):
+    for node in nodes:
         found = []
         for attachment in ctx.where(ControlAttachment, target=node):
             if attachment.type == kind:

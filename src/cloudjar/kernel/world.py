@@ -234,7 +234,7 @@ class World:
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        for part in self._parts.values():
+        for part in list(self._parts.values()):  # one that closes may yet ask for another
             close = getattr(part, "close", None)
             if close is not None:
                 await close()

@@ -54,6 +54,13 @@ def _services() -> dict[str, str]:
 
 
 @cache
+def service_names() -> dict[str, str]:
+    """Every prefix, and its service's name as AWS writes it ("s3": "Amazon S3")."""
+    found: dict[str, str] = msgspec.json.decode(_HERE.joinpath("names.json").read_bytes())
+    return found
+
+
+@cache
 def _exceptions() -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = msgspec.json.decode(_HERE.joinpath("exceptions.json").read_bytes())
     return found

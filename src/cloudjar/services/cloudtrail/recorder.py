@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from cloudjar.identity.accessed import Accessed
 from cloudjar.identity.principal_keys import GLOBAL_REGIONS
 from cloudjar.identity.service_reference import prefix_of
 from cloudjar.kernel.context import Context
@@ -141,6 +142,7 @@ class Recorder:
                 with self._world.store.transaction() as txn:
                     ctx = self._world.context(txn, handler="services.cloudtrail.recorder:store")
                     self.wants_data = _any_trail_wants_data(ctx)
+                    self._world.part(Accessed).store(ctx)
                     _store(ctx, [note for note in notes if self.wants_data or not note.data])
                 return
             except StoreFull:
