@@ -28,9 +28,7 @@ def chunk(previous, data):
 
 @pytest.fixture
 def verifier():
-    authorization = (
-        f"AWS4-ECDSA-P256-SHA256 Credential={ACCESS}/20260101/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature={SEED}"
-    )
+    authorization = f"AWS4-ECDSA-P256-SHA256 Credential={ACCESS}/20260101/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature={SEED}"
     headers = {"host": "h", "x-amz-date": STAMP, "x-amz-region-set": "*", "authorization": authorization}
     return ChunkVerifier(parse_credentials(Request("PUT", "/b/k", "", headers, BufferedBody())), SECRET)
 

@@ -226,8 +226,8 @@ class Jar:
     def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:
         return self.authenticator.authenticate_form(ctx.world, ctx.region, fields)
 
-    def allowed(self, ctx: Context, action: str, resource: str) -> bool:
-        return self.judge.allowed(ctx, action, resource)
+    def allowed(self, ctx: Context, action: str, resource: str, keys: Mapping[str, str] | None = None) -> bool:
+        return self.judge.allowed(ctx, action, resource, dict(keys) if keys else None)
 
     def refusals(self, ctx: Context, questions: Sequence[Question], req: dict[str, Any]) -> list[AwsError | None]:
         call = ctx.call_info

@@ -39,8 +39,11 @@ class Host(Protocol):
         """Who signed the fields (names in lower case) of a browser's form; the anonymous where nobody did."""
         ...
 
-    def allowed(self, ctx: Context, action: str, resource: str) -> bool:
-        """Whether the caller may do something else besides ("s3:ListBucket"), where that changes an answer."""
+    def allowed(self, ctx: Context, action: str, resource: str, keys: Mapping[str, str] | None = None) -> bool:
+        """Whether the caller may do something else besides ("s3:ListBucket"), where that changes an answer.
+
+        `keys` are condition keys (in lower case) that only whoever asks knows.
+        """
         ...
 
     def refusals(self, ctx: Context, questions: Sequence[Question], req: dict[str, Any]) -> list[AwsError | None]:

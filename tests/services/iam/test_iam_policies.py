@@ -89,9 +89,14 @@ def test_local_and_attached_policies_can_be_listed_alone(iam, arn):
 
 
 def test_all_pages_of_policies_make_the_whole_list(iam, arn):
-    pages = iam.get_paginator("list_policies").paginate(PaginationConfig={"PageSize": 9})
-    found = [item["Arn"] for page in pages for item in page["Policies"]]
-    assert len(found) == len(set(found)) == len(iam.list_policies(MaxItems=1000)["Policies"])
+    def listed(size):
+        pages = iam.get_paginator("list_policies").paginate(PaginationConfig={"PageSize": size})
+        return [item["Arn"] for page in pages for item in page["Policies"]]
+
+    found = listed(300)
+    assert len(found) == len(set(found))
+    assert found == listed(1000)
+    assert arn in found
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ async def deliver(ctx: Context, name: str) -> None:
 def _digest(ctx: Context, trail: Trail, key: SigningKey, end: datetime) -> tuple[dict[str, Any], str]:
     start = end - timedelta(seconds=DIGEST_SECONDS)
     name = f"{ctx.account}_CloudTrail-Digest_{ctx.region}_{trail.name}_{ctx.region}_{end:%Y%m%dT%H%M%SZ}.json.gz"
-    object_key = f"{folder(ctx, trail)}AWSLogs/{ctx.account}/CloudTrail-Digest/{ctx.region}/{end:%Y/%m/%d}/{name}"
+    owner = f"{trail.organization}/{ctx.account}" if trail.organization else ctx.account
+    object_key = f"{folder(ctx, trail)}AWSLogs/{owner}/CloudTrail-Digest/{ctx.region}/{end:%Y/%m/%d}/{name}"
     previous = trail.previous
     document = {
         "awsAccountId": ctx.account,

@@ -47,3 +47,49 @@ def bad_selectors(message: str) -> AwsError:
 
 def home_region(name: str) -> AwsError:
     return AwsError("InvalidHomeRegionException", f"Trail {name} can only be changed in the Region where it was created.")
+
+
+def no_organization() -> AwsError:
+    return AwsError("OrganizationsNotInUseException", "The account that you are using is not a member of an organization.")
+
+
+def not_all_features() -> AwsError:
+    return AwsError("OrganizationNotInAllFeaturesModeException", "All features must be enabled in the organization.")
+
+
+def not_management() -> AwsError:
+    words = "You must use the management account or a delegated administrator account to create, update or delete an organization trail."
+    return AwsError("NotOrganizationMasterAccountException", words)
+
+
+def no_trusted_access() -> AwsError:
+    words = "Trusted access between CloudTrail and Organizations must be enabled before an organization trail can be created."
+    return AwsError("CloudTrailAccessNotEnabledException", words)
+
+
+def bad_topic(name: str) -> AwsError:
+    return AwsError("InvalidSnsTopicNameException", f"SNS topic name {name} is not valid.")
+
+
+def topic_policy() -> AwsError:
+    return AwsError("InsufficientSnsTopicPolicyException", "SNS Topic does not exist or the topic policy is incorrect!")
+
+
+def no_key(key: str) -> AwsError:
+    return AwsError("KmsKeyNotFoundException", f"KMS key {key} does not exist.")
+
+
+def unusable_key(key: str) -> AwsError:
+    return AwsError("KmsException", f"KMS key {key} cannot be used: it must be an enabled symmetric encryption key.")
+
+
+def key_policy(bucket: str, key: str) -> AwsError:
+    return AwsError("InsufficientEncryptionPolicyException", f"Insufficient permissions to access S3 bucket {bucket} or KMS key {key}.")
+
+
+def bad_log_group(message: str) -> AwsError:
+    return AwsError("InvalidCloudWatchLogsLogGroupArnException", message)
+
+
+def bad_log_role(message: str) -> AwsError:
+    return AwsError("InvalidCloudWatchLogsRoleArnException", message)

@@ -6,18 +6,19 @@ import re
 from datetime import datetime
 from typing import Any
 
+from cloudjar.identity.organization import Organization, membership
 from cloudjar.kernel import tags as tag_rules
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.cloudtrail import errors
+from cloudjar.services.cloudtrail import checks, errors
 from cloudjar.services.cloudtrail.recorder import Head, Recorder
 
 MOST = 5
 """Trails of a Region."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*")
-_UNDONE = ("SnsTopicName", "CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn", "KmsKeyId", "IsOrganizationTrail", "RecursiveLogging")
+_UNDONE = ("RecursiveLogging",)
 
 DEFAULT_SELECTORS = [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": []}]
 
@@ -38,7 +39,7 @@ class Trail(Record):
     selectors: list[dict[str, Any]] = []
     advanced: list[dict[str, Any]] = []
     cursors: dict[str, int] = {}
-    """By Region, the number of the last call that was delivered, or was past when logging began."""
+    """By Region, the number of the last call that was delivered, or was past when logging began; "ACCOUNT REGION" for other accounts."""
     timer: str = ""
     digest_timer: str = ""
     delivered: datetime | None = None
@@ -49,6 +50,18 @@ class Trail(Record):
     digested: datetime | None = None
     previous: dict[str, str] = {}
     """The last digest: bucket, object, hash and signature."""
+    organization: str = ""
+    """The organization whose accounts it covers, "o-..."; empty for the account's own trail."""
+    topic: str = ""
+    """The ARN of the topic that is told of files."""
+    key: str = ""
+    """The ARN of the KMS key that files are encrypted with."""
+    log_group: str = ""
+    log_role: str = ""
+    notified: datetime | None = None
+    notify_error: str = ""
+    logged: datetime | None = None
+    log_error: str = ""
 
 
 @record("cloudtrail.data_trail", key="arn", scope="world")
@@ -81,6 +94,9 @@ def find_trail(ctx: Context, req: dict[str, Any], member: str = "Name") -> tuple
     home = ctx.at(region=text.split(":")[3]) if text.startswith("arn:aws") and text.count(":") >= 5 else ctx
     found = home.get(Trail, named(req, member))
     if found is None:
+        for there, trail in _of_the_organization(ctx):
+            if text == arn_of(there, trail.name):
+                return there, trail
         raise errors.trail_not_found(text if text.startswith("arn:") else arn_of(ctx, text), ctx.account)
     return home, found
 
@@ -88,6 +104,8 @@ def find_trail(ctx: Context, req: dict[str, Any], member: str = "Name") -> tuple
 def own_trail(ctx: Context, req: dict[str, Any], member: str = "Name") -> Trail:
     """The trail, to be changed: only from its home Region."""
     home, found = find_trail(ctx, req, member)
+    if home.account != ctx.account:
+        raise errors.not_management()
     if home.region != ctx.region:
         raise errors.home_region(found.name)
     return found
@@ -107,20 +125,6 @@ def _check_options(operation_name: str, req: dict[str, Any]) -> None:
             raise not_implemented("cloudtrail", operation_name, member)
 
 
-def _check_bucket(ctx: Context, trail: Trail) -> None:
-    """Whether CloudTrail itself may write there, as the bucket's policy says."""
-    try:
-        ctx.call("s3", "GetBucketLocation", {"Bucket": trail.bucket})
-    except AwsError as error:
-        if error.code == "NoSuchBucket":
-            raise errors.no_bucket(trail.bucket) from None
-    writer = ctx.as_service("cloudtrail.amazonaws.com", arn_of(ctx, trail.name))
-    if not ctx.world.host.allowed(
-        writer, "s3:PutObject", f"arn:aws:s3:::{trail.bucket}/{folder(ctx, trail)}AWSLogs/{ctx.account}/CloudTrail/x"
-    ):
-        raise errors.bucket_policy(trail.bucket)
-
-
 def folder(ctx: Context, trail: Trail) -> str:
     """What keys start with."""
     return f"{trail.prefix}/" if trail.prefix else ""
@@ -134,10 +138,18 @@ def _settings_to_wire(ctx: Context, trail: Trail) -> dict[str, Any]:
         "IsMultiRegionTrail": trail.multi_region,
         "TrailARN": arn_of(ctx, trail.name),
         "LogFileValidationEnabled": trail.validated,
-        "IsOrganizationTrail": False,
+        "IsOrganizationTrail": bool(trail.organization),
     }
-    if trail.prefix:
-        wire["S3KeyPrefix"] = trail.prefix
+    for member, value in (
+        ("S3KeyPrefix", trail.prefix),
+        ("SnsTopicName", trail.topic.rpartition(":")[2]),
+        ("SnsTopicARN", trail.topic),
+        ("CloudWatchLogsLogGroupArn", trail.log_group),
+        ("CloudWatchLogsRoleArn", trail.log_role),
+        ("KmsKeyId", trail.key),
+    ):
+        if value:
+            wire[member] = value
     return wire
 
 
@@ -166,7 +178,7 @@ def create_trail(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     )
     if multi and not trail.global_events:
         raise AwsError("InvalidParameterCombinationException", "Multi-Region trail must include global service events.")
-    _check_bucket(ctx, trail)
+    trail = checks.checked(ctx, trail, req)
     tags = tag_rules.from_list(req.get("TagsList"))
     tag_rules.check(tags, "InvalidTagParameterException")
     ctx.put(trail)
@@ -186,8 +198,7 @@ def update_trail(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         multi_region=req.get("IsMultiRegionTrail", trail.multi_region),
         validated=req.get("EnableLogFileValidation", trail.validated),
     )
-    _check_bucket(ctx, changed)
-    return _settings_to_wire(ctx, ctx.put(changed))
+    return _settings_to_wire(ctx, ctx.put(checks.checked(ctx, changed, req)))
 
 
 @operation(on=on_trail)
@@ -226,6 +237,20 @@ def _visible(ctx: Context) -> list[tuple[Context, Trail]]:
         if head.region != ctx.region:
             there = ctx.at(region=head.region)
             found += [(there, trail) for trail in there.where(Trail) if trail.multi_region]
+    return found + _of_the_organization(ctx)
+
+
+def _of_the_organization(ctx: Context) -> list[tuple[Context, Trail]]:
+    """The trails by which the management account covers this one."""
+    member = membership(ctx, ctx.account)
+    organization = ctx.get(Organization, member.organization) if member else None
+    if organization is None or organization.management == ctx.account:
+        return []
+    home = ctx.at(account=organization.management)
+    found = []
+    for head in home.where(Head):
+        there = home.at(region=head.region)
+        found += [(there, each) for each in there.where(Trail) if each.organization and (each.multi_region or head.region == ctx.region)]
     return found
 
 
@@ -299,11 +324,18 @@ def get_trail_status(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         ("StartLoggingTime", trail.started),
         ("StopLoggingTime", trail.stopped),
         ("LatestDigestDeliveryTime", trail.digested),
+        ("LatestNotificationTime", trail.notified),
+        ("LatestCloudWatchLogsDeliveryTime", trail.logged),
     ):
         if moment is not None:
             wire[member] = moment
-    if trail.error:
-        wire["LatestDeliveryError"] = trail.error
+    for member, text in (
+        ("LatestDeliveryError", trail.error),
+        ("LatestNotificationError", trail.notify_error),
+        ("LatestCloudWatchLogsDeliveryError", trail.log_error),
+    ):
+        if text:
+            wire[member] = text
     if trail.attempted is not None:
         wire["LatestDeliveryAttemptTime"] = trail.attempted.strftime("%Y-%m-%dT%H:%M:%SZ")
         wire["LatestDeliveryAttemptSucceeded"] = "" if trail.error else wire["LatestDeliveryAttemptTime"]
