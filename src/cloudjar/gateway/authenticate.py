@@ -12,9 +12,11 @@ from cloudjar.identity.credentials import AccessKey, Session
 from cloudjar.identity.organization import Member
 from cloudjar.identity.roles import Role
 from cloudjar.identity.sigv4 import (
+    V4A,
     Credentials,
     SignatureProblem,
     SigningKeys,
+    check_region_set,
     check_scope,
     declared_payload,
     parse_credentials,
@@ -195,12 +197,20 @@ def _note_role(ctx: Context, principal: Principal, region: str) -> None:
 
 def _check_scope(catalogue: Catalogue, target: Route, request: Request, credentials: Credentials) -> None:
     """The signature must be for the service that was found and, where the host says one, for its Region."""
+    if target.access_key not in (None, credentials.access_key):
+        # What found the service read another key than what verifies: the header is not what either takes it for.
+        raise SignatureProblem("incomplete")
     if credentials.form.startswith("v2"):
         return
     name = credentials.service
     meant = catalogue.by_signing_name.get(name) or catalogue.by_endpoint_prefix.get(name) or ()
     wanted = name if target.service in meant else catalogue.entries[target.service].signing_name
-    check_scope(credentials, parse_host(request.host).region or "", {wanted})
+    host_region = parse_host(request.host).region or ""
+    check_scope(credentials, host_region, {wanted})
+    if credentials.algorithm == V4A:
+        check_region_set(request, credentials, host_region)
+    elif target.region not in (None, credentials.region):
+        raise SignatureProblem("incomplete")
 
 
 def _no_region(target: Route) -> AwsError:

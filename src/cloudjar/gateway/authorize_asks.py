@@ -144,6 +144,12 @@ def _search(value: Any, depth: int) -> Iterator[str]:
     """The ARNs of roles in a request's members that are named for one."""
     if depth > 6:
         return
+    attribute = value.get("AttributeName")
+    if isinstance(attribute, str) and _ROLE_MEMBER.search(attribute):
+        # SNS: {"AttributeName": "SubscriptionRoleArn", "AttributeValue": role}.
+        role = value.get("AttributeValue")
+        if isinstance(role, str) and _ROLE.fullmatch(role):
+            yield role
     for name, member in value.items():
         if isinstance(member, str):
             if _ROLE_MEMBER.search(name) and _ROLE.fullmatch(member):

@@ -217,8 +217,10 @@ class Jar:
         inner.world.part(Recorder).note(inner, req, answer, None)
         return answer
 
-    def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
-        answer = ctx.as_service(service).call("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": service.split(".")[0]})
+    def assume(self, ctx: Context, role_arn: str, service: str, source_arn: str = "") -> Context:
+        answer = ctx.as_service(service, source_arn).call(
+            "sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": service.split(".")[0]}
+        )
         session = ctx.get(Session, answer["Credentials"]["AccessKeyId"])
         assert session is not None
         return ctx.at(account=session.principal.account, principal=msgspec.structs.replace(session.principal, invoked_by=service))

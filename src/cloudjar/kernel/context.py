@@ -251,9 +251,9 @@ class Context:
         """Calls any operation, `def` or `async def`, from outside a transaction."""
         return await self.world.host.call_async(self, service, operation, req or {})
 
-    def assume(self, role_arn: str, service: str) -> Context:
-        """This context under a role, if the role's trust policy lets the service ("events.amazonaws.com") assume it."""
-        return self.world.host.assume(self, role_arn, service)
+    def assume(self, role_arn: str, service: str, source_arn: str = "") -> Context:
+        """This context under a role, if the role's trust policy lets the service ("events.amazonaws.com") assume it for that resource."""
+        return self.world.host.assume(self, role_arn, service, source_arn)
 
     def as_service(self, service: str, source_arn: str = "") -> Context:
         """This context as a service principal ("events.amazonaws.com"), acting for a resource of this account."""

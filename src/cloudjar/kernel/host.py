@@ -31,8 +31,8 @@ class Host(Protocol):
         """The same for any operation, in transactions of its own."""
         ...
 
-    def assume(self, ctx: Context, role_arn: str, service: str) -> Context:
-        """The context under a role that a service may assume."""
+    def assume(self, ctx: Context, role_arn: str, service: str, source_arn: str = "") -> Context:
+        """The context under a role that a service may assume, for a resource."""
         ...
 
     def form_caller(self, ctx: Context, fields: Mapping[str, str]) -> Principal:

@@ -48,7 +48,7 @@ def acting(ctx: Context, role: str, service: str, source_arn: str) -> Context:
     if not role:
         return ctx.as_service(service, source_arn)
     with ctx.transaction():
-        principal = ctx.assume(role, service).principal
+        principal = ctx.assume(role, service, source_arn).principal
     # Made outside the transaction, so that it does not hold on to it.
     return ctx.at(principal=principal)
 

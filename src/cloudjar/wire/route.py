@@ -47,6 +47,8 @@ class Scope:
     region: str | None
     signing_name: str
     presigned: bool = False
+    many: bool = False
+    """Whether the signature is for a set of Regions, of which `region` is the first: then the host says which one is meant."""
 
 
 def wants_body(request: Request) -> bool:
@@ -96,7 +98,7 @@ def finish(request: Request, scope: Scope | None, host: HostName, service: str, 
     """The route, with the bucket of a virtual host put in front of the path."""
     found = Route(service, protocol, host.region, path=request.path, operation=operation)
     if scope is not None:
-        found.region = scope.region or host.region
+        found.region = (host.region if scope.many else None) or scope.region or host.region
         found.access_key, found.signing_name, found.presigned = scope.access_key, scope.signing_name, scope.presigned
     bucket = (host.bucket or only_label(host)) if service == "s3" else None
     if bucket:
@@ -148,7 +150,7 @@ def split_scope(credential: str, request: Request, presigned: bool) -> Scope | N
     if len(parts) == 4:
         region = request.headers.get("x-amz-region-set") or decoded(parameter(request.query, "X-Amz-Region-Set"))
         first = region.split(",")[0]
-        return Scope(parts[0], first if first and "*" not in first else None, parts[2], presigned)
+        return Scope(parts[0], first if first and "*" not in first else None, parts[2], presigned, many=True)
     return None
 
 

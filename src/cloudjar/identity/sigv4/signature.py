@@ -7,8 +7,10 @@ import binascii
 import hmac
 from calendar import timegm
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from time import gmtime, strftime
+from urllib.parse import unquote
 
 from cloudjar.identity.sigv4 import ecdsa, version2
 from cloudjar.identity.sigv4.canonical import RAW_PATHS, canonical_headers, canonical_path, canonical_query
@@ -189,6 +191,10 @@ def _check_signed_headers(headers: Mapping[str, str], credentials: Credentials, 
         message = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         raise SignatureProblem("not-signed", message, members={"HeadersNotSigned": "host"})
     if not raw:
+        if "x-amz-target" in headers and "x-amz-target" not in signed:
+            # It says which operation is called: whoever carries the request must not choose.
+            message = "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization."
+            raise SignatureProblem("not-signed", message, members={"HeadersNotSigned": "x-amz-target"})
         return
     loose = [name for name in headers if name.startswith("x-amz-") and name not in signed]
     if credentials.form == "query" and "x-amz-content-sha256" in loose:
@@ -260,6 +266,25 @@ def check_scope(credentials: Credentials, region: str, services: frozenset[str] 
             "scope-region",
             f"Credential should be scoped to a valid region, not '{credentials.region}'.",
             s3=f"the region '{credentials.region}' is wrong; expecting '{region}'",
+            members={"Region": region},
+            query=query,
+        )
+
+
+def check_region_set(request: Request, credentials: Credentials, region: str) -> None:
+    """Raise SignatureProblem unless a Version 4A signature is good for the Region of the endpoint, by the Region set that it signs."""
+    query = credentials.form == "query"
+    found = request.headers.get("x-amz-region-set", "")
+    if query and not found:
+        found = unquote(request.query.partition("X-Amz-Region-Set=")[2].partition("&")[0])
+    elif "x-amz-region-set" not in credentials.signed_headers:
+        raise SignatureProblem("not-signed", members={"HeadersNotSigned": "x-amz-region-set"})
+    patterns = [item.strip() for item in found.split(",") if item.strip()]
+    if not patterns or (region and not any(fnmatchcase(region, pattern) for pattern in patterns)):
+        raise SignatureProblem(
+            "scope-region",
+            f"Credential should be scoped to a valid region, not '{found}'.",
+            s3=f"the region set '{found}' is wrong; expecting '{region}'",
             members={"Region": region},
             query=query,
         )

@@ -29,7 +29,7 @@ def checked(ctx: Context, trail: Trail, req: dict[str, Any]) -> Trail:
         trail = replace(trail, key=_key(ctx, trail, req["KmsKeyId"]))
     group, role = req.get("CloudWatchLogsLogGroupArn", trail.log_group), req.get("CloudWatchLogsRoleArn", trail.log_role)
     if (group, role) != (trail.log_group, trail.log_role):
-        _check_logs(ctx, group, role)
+        _check_logs(ctx, trail, group, role)
         trail = replace(trail, log_group=group, log_role=role)
     return trail
 
@@ -114,7 +114,7 @@ def _key(ctx: Context, trail: Trail, key: str) -> str:
     return arn
 
 
-def _check_logs(ctx: Context, group: str, role: str) -> None:
+def _check_logs(ctx: Context, trail: Trail, group: str, role: str) -> None:
     """Opens the log stream under the role, as CloudTrail does when a trail is made."""
     if not group and not role:
         return
@@ -124,7 +124,7 @@ def _check_logs(ctx: Context, group: str, role: str) -> None:
     if not role:
         raise errors.bad_log_role("You must specify a role ARN for CloudTrail to deliver to a CloudWatch Logs log group.")
     try:
-        acting = ctx.assume(role, PRINCIPAL)
+        acting = ctx.assume(role, PRINCIPAL, ctx.arn("cloudtrail", f"trail/{trail.name}"))
     except AwsError:
         raise errors.bad_log_role("Access denied. Check the trust relationships for your role.") from None
     try:

@@ -91,7 +91,7 @@ async def _notify(ctx: Context, trail: Trail, key: str) -> str:
 async def _log(ctx: Context, trail: Trail, file: LogFile) -> str:
     try:
         with ctx.transaction():
-            acting = ctx.assume(trail.log_role, checks.PRINCIPAL)
+            acting = ctx.assume(trail.log_role, checks.PRINCIPAL, arn_of(ctx, trail.name))
         acting = acting.at(account=trail.log_group.split(":")[4])
         stream = {"logGroupName": checks.group_name(trail.log_group), "logStreamName": checks.stream_name(file.account, file.region)}
         for batch in _batches(file.events):

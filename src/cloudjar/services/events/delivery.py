@@ -48,7 +48,7 @@ def _forward(ctx: Context, task: dict[str, Any], arn: str) -> None:
 
     there, name = home_of(ctx, arn)
     if task["role"]:
-        sender = ctx.at(principal=ctx.assume(task["role"], PRINCIPAL).principal)
+        sender = ctx.at(principal=ctx.assume(task["role"], PRINCIPAL, task["rule"]).principal)
     else:
         sender = ctx.at(principal=root_of(ctx.account))
     own = there.account == ctx.account and not task["role"]

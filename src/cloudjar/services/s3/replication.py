@@ -156,7 +156,7 @@ async def _copy(ctx: Context, name: str, key: str, version_id: str, rule_id: str
         if bucket is None or wanted is None or stored is None or rule is None:
             return
         destination = rule["Destination"]
-        role = ctx.assume(wanted["Role"], PRINCIPAL)
+        role = ctx.assume(wanted["Role"], PRINCIPAL, bucket.arn)
         # To KMS the call comes through S3, as a client's own does.
         role.call_info = Call(service="s3", operation="ReplicateObject")
         target = _target(ctx, role, destination, stored)
