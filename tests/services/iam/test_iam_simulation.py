@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from iam_documents import policy
 
 BUCKET = "arn:aws:s3:::b/k"
@@ -95,3 +96,53 @@ def test_the_policies_that_grant_a_service_are_listed(iam):
     assert found["s3"] == [{"PolicyName": "inline", "PolicyType": "INLINE", "EntityType": "GROUP", "EntityName": "g"}]
     assert [item["PolicyName"] for item in found["ec2"]] == ["AmazonEC2FullAccess"]
     assert found["sqs"] == []
+
+
+def decisions(answer):
+    return [row["EvalDecision"] for row in answer["EvaluationResults"]]
+
+
+def test_policies_may_be_left_out_of_a_simulation(iam):
+    arn = iam.create_user(UserName="ann")["User"]["Arn"]
+    allow = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}})
+    iam.put_user_policy(UserName="ann", PolicyName="mine", PolicyDocument=allow)
+    iam.attach_user_policy(UserName="ann", PolicyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess")
+
+    def left_out(*items):
+        actions = ["s3:ListAllMyBuckets", "sqs:ListQueues"]
+        return decisions(iam.simulate_principal_policy(PolicySourceArn=arn, ActionNames=actions, PolicyExclusionList=list(items)))
+
+    assert left_out({"PolicyType": "inline"}) == ["implicitDeny", "allowed"]
+    assert left_out({"PolicyType": "aws-managed"}) == ["allowed", "implicitDeny"]
+    assert left_out({"PolicyArn": "arn:aws:iam::aws:policy/AmazonSQS*"}) == ["allowed", "implicitDeny"]
+    one = {"PolicyName": "mine", "AttachmentType": "user", "AttachmentName": "ann"}
+    assert left_out({"InlinePolicyIdentifier": one}) == ["implicitDeny", "allowed"]
+    assert left_out({"PolicyType": "scp"}, {"PolicyType": "rcp"}) == ["allowed", "allowed"]
+    with pytest.raises(ClientError) as caught:
+        left_out({"PolicyArn": "arn:aws:iam::aws:policy/*a*"})
+    assert caught.value.response["Error"]["Code"] == "InvalidInput"
+
+
+def test_organization_policies_take_part_in_a_simulation(iam):
+    allow, deny = (
+        json.dumps({"Version": "2012-10-17", "Statement": {"Effect": effect, "Action": action, "Resource": "*"}})
+        for effect, action in (("Allow", "*"), ("Deny", "sqs:*"))
+    )
+    answer = iam.simulate_custom_policy(
+        PolicyInputList=[allow],
+        ActionNames=["s3:ListAllMyBuckets", "sqs:ListQueues"],
+        OrderedOrganizationPolicyInputList=[{"ServiceControlPolicyInputList": [allow]}, {"ServiceControlPolicyInputList": [allow, deny]}],
+    )
+    assert decisions(answer) == ["allowed", "explicitDeny"]
+    assert [row["OrganizationsDecisionDetail"]["AllowedByOrganizations"] for row in answer["EvaluationResults"]] == [True, False]
+
+
+def test_a_scenario_insists_on_its_resources(iam):
+    allow = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}})
+    wanted = {"PolicyInputList": [allow], "ActionNames": ["ec2:RunInstances"], "ResourceHandlingOption": "EC2-VPC-InstanceStore"}
+    kinds = ("instance", "image", "security-group", "network-interface")
+    arns = [f"arn:aws:ec2:us-east-1:000000000000:{kind}/x-1" for kind in kinds]
+    assert decisions(iam.simulate_custom_policy(**wanted, ResourceArns=arns)) == ["allowed"] * 4
+    with pytest.raises(ClientError) as caught:
+        iam.simulate_custom_policy(**wanted, ResourceArns=arns[:3])
+    assert "network-interface" in caught.value.response["Error"]["Message"]

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cloudjar.identity.organization import controls
 from cloudjar.identity.policy import AuthzRequest, Decision, Named, PolicyDocument, PolicyProblem, PolicySet, compile_policy, decide, parse
 from cloudjar.identity.policy.grammar import Kind
+from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.principal import Principal, root_of
-from cloudjar.services.iam import effective, errors, naming
+from cloudjar.services.iam import effective, errors, exclusions, naming
 from cloudjar.services.iam.context_keys import find_source, mentioned, source_arn
 from cloudjar.services.iam.entities import Group, Owner, User, groups_of
 from cloudjar.services.iam.policies import aws_managed, document_of
@@ -42,6 +43,8 @@ class Simulation:
     resource: tuple[Source, ...]
     keys: Keys
     owner: str
+    scps: tuple[tuple[Source, ...], ...] | None
+    """By level, from the organization's root to the account; None where no SCP binds the caller."""
 
     def sources(self) -> dict[str, Source]:
         return {source.id: source for source in (*self.identity, *(self.boundary or ()), *self.resource)}
@@ -49,34 +52,51 @@ class Simulation:
 
 @operation()
 def simulate_custom_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req.get("OrderedOrganizationPolicyInputList"):
-        raise not_implemented("iam", "SimulateCustomPolicy", "organization policies")
     caller = _caller(ctx, req.get("CallerArn"))
     identity = _inputs("PolicyInputList", req["PolicyInputList"], "identity")
-    return _simulate(ctx, req, caller, identity, None)
+    levels = req.get("OrderedOrganizationPolicyInputList")
+    scps = None
+    if levels:
+        scps = tuple(
+            [
+                _inputs(f"OrderedOrganizationPolicyInputList.{number}", level.get("ServiceControlPolicyInputList") or [], "scp")
+                for number, level in enumerate(levels, 1)
+            ]
+        )
+    return _simulate(ctx, req, caller, identity, None, scps)
 
 
 @operation(on=source_arn)
 def simulate_principal_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req.get("PolicyExclusionList"):
-        raise not_implemented("iam", "SimulatePrincipalPolicy", "PolicyExclusionList")
     entity = find_source(ctx, req["PolicySourceArn"])
-    identity = _own(ctx, entity)
+    excluded = exclusions.read(req.get("PolicyExclusionList") or [])
+    identity = _own(ctx, entity, excluded)
     if isinstance(entity, User):
         for group in groups_of(ctx, entity.id):
-            identity += _own(ctx, group)
+            identity += _own(ctx, group, excluded)
     identity += _inputs("PolicyInputList", req.get("PolicyInputList") or [], "identity")
     bound = None if isinstance(entity, Group) else entity.boundary
+    if bound and excluded.boundary(bound, _managed_type(ctx, bound)):
+        bound = None
     boundary = (_source(bound, _managed_type(ctx, bound), document_of(ctx, bound) or effective.NOTHING, "identity"),) if bound else None
     caller = _caller(ctx, req.get("CallerArn")) if req.get("CallerArn") or isinstance(entity, Group) else _principal(ctx, entity)
-    return _simulate(ctx, req, caller, identity, boundary)
+    scps = None
+    levels = None if excluded.scps else controls(ctx, ctx.account, "SERVICE_CONTROL_POLICY")
+    if levels is not None and not (isinstance(entity, Role) and entity.service):
+        scps = tuple([tuple([_source(name, "scp", text, "scp") for name, text in level if not excluded.scp(name)]) for level in levels])
+    return _simulate(ctx, req, caller, identity, boundary, scps)
 
 
 def _simulate(
-    ctx: Context, req: dict[str, Any], caller: Principal, identity: tuple[Source, ...], boundary: tuple[Source, ...] | None
+    ctx: Context,
+    req: dict[str, Any],
+    caller: Principal,
+    identity: tuple[Source, ...],
+    boundary: tuple[Source, ...] | None,
+    scps: tuple[tuple[Source, ...], ...] | None,
 ) -> dict[str, Any]:
     if req.get("ResourceHandlingOption"):
-        raise not_implemented("iam", ctx.call_info.operation, "ResourceHandlingOption")
+        exclusions.check_resources(req["ResourceHandlingOption"], req.get("ResourceArns") or [])
     if req.get("PermissionsBoundaryPolicyInputList"):
         boundary = _inputs("PermissionsBoundaryPolicyInputList", req["PermissionsBoundaryPolicyInputList"], "identity")
     resource: tuple[Source, ...] = ()
@@ -92,7 +112,7 @@ def _simulate(
         many = entry.get("ContextKeyType", "string").endswith("List")
         keys[entry["ContextKeyName"].lower()] = tuple(values) if many or len(values) != 1 else values[0]
     owner = (req.get("ResourceOwner") or "").split(":")[4:5]
-    simulation = Simulation(caller, identity, boundary, resource, keys, owner[0] if owner else "")
+    simulation = Simulation(caller, identity, boundary, resource, keys, owner[0] if owner else "", scps)
     for action in req["ActionNames"]:
         if ":" not in action or "*" in action:
             raise errors.invalid_input(f"Invalid Action Name: {action}. Action names are of the form service:operation, without wildcards.")
@@ -115,6 +135,7 @@ def _result(simulation: Simulation, action: str, arn: str) -> dict[str, Any]:
             identity=_named(simulation.identity),
             boundary=None if simulation.boundary is None else _named(simulation.boundary),
             resource=_named(simulation.resource),
+            scps=None if simulation.scps is None else tuple([_named(level) for level in simulation.scps]),
         ),
     )
     known = simulation.sources()
@@ -127,9 +148,19 @@ def _result(simulation: Simulation, action: str, arn: str) -> dict[str, Any]:
         "MatchedStatements": _matched(decision, known),
         "MissingContextValues": sorted(missing),
     }
+    own = {
+        "EvalResourceName": arn,
+        "EvalResourceDecision": verdict,
+        "MatchedStatements": result["MatchedStatements"],
+        "MissingContextValues": result["MissingContextValues"],
+    }
     if simulation.boundary is not None:
         allowed = decision.allowed or decision.kind != "boundary"
-        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": allowed}
+        result["PermissionsBoundaryDecisionDetail"] = own["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": allowed}
+    if simulation.scps is not None:
+        result["OrganizationsDecisionDetail"] = {"AllowedByOrganizations": decision.allowed or decision.kind != "scp"}
+    if arn != "*":
+        result["ResourceSpecificResults"] = [own]
     return result
 
 
@@ -158,11 +189,13 @@ def _source(name: str, type_: str, text: str, kind: Kind) -> Source:
         raise errors.invalid_input(f"{name}: {problem.message}") from None
 
 
-def _own(ctx: Context, entity: Owner) -> tuple[Source, ...]:
+def _own(ctx: Context, entity: Owner, excluded: exclusions.Exclusions) -> tuple[Source, ...]:
     kind = type(entity).__name__.lower()
     found = []
     for name, text in effective.attached_and_inline(ctx, entity):
         managed = name.startswith("arn:")
+        if excluded.managed(name, _managed_type(ctx, name)) if managed else excluded.inline(kind, entity.name, name):
+            continue
         identifier = name.rpartition("/")[2] if managed else f"{kind}_{entity.name}_{name}"
         found.append(_source(identifier, _managed_type(ctx, name) if managed else kind, text, "identity"))
     return tuple(found)
