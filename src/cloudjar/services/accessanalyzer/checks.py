@@ -64,7 +64,7 @@ def _covers_resource(statement: Statement, resource: str) -> bool:
     return not any(meet(resource, pattern) for pattern in statement.not_resources or ())
 
 
-def _forbids(document: PolicyDocument, action: str, resource: str) -> bool:
+def forbids(document: PolicyDocument, action: str, resource: str) -> bool:
     """Whether a denial without conditions covers all of it."""
     return any(
         not statement.allow
@@ -97,7 +97,7 @@ def check_access_not_granted(ctx: Context, req: dict[str, Any]) -> dict[str, Any
             raise errors.invalid("Either actions or resources must be provided.")
         for index, statement in enumerate(document.statements):
             granted = any(
-                _touches_action(statement, action) and _touches_resource(statement, resource) and not _forbids(document, action, resource)
+                _touches_action(statement, action) and _touches_resource(statement, resource) and not forbids(document, action, resource)
                 for action in actions
                 for resource in resources
             )
@@ -172,7 +172,7 @@ def _same_people(old: Statement, new: Statement) -> bool:
 @operation()
 def check_no_public_access(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     document = read(req["policyDocument"], "RESOURCE_POLICY")
-    found = [index for index, statement in enumerate(document.statements) if statement.allow and _public(statement)]
+    found = [index for index, statement in enumerate(document.statements) if statement.allow and is_public(statement)]
     if found:
         return {
             "result": "FAIL",
@@ -182,7 +182,7 @@ def check_no_public_access(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"result": "PASS", "message": "The resource policy does not grant public access for the given resource type."}
 
 
-def _public(statement: Statement) -> bool:
+def is_public(statement: Statement) -> bool:
     everybody = statement.not_principals is not None or any(value == "*" for _, value in statement.principals or ())
     narrowed = any(
         condition.key.lower() in _KEYS_OF_THE_FEW
