@@ -270,3 +270,37 @@ def test_s3_gives_its_reasons_to_nobody_from_another_organization(world, person)
     world.client("s3", access_key="111111111111").create_bucket(Bucket="of-another")
     bob = person("bob", {"Action": "s3:*"}).client("s3")
     assert refusal(bob.list_objects_v2, Bucket="of-another")["Message"] == "Access Denied"
+
+
+def test_the_tags_of_an_object_are_a_condition_key(world, person):
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="tagged")
+    for key, color in (("a", "red"), ("b", "blue")):
+        s3.put_object(Bucket="tagged", Key=key, Body=b"v", Tagging=f"color={color}")
+    condition = {"StringEquals": {"s3:ExistingObjectTag/color": "red"}}
+    ann = person("ann", {"Action": "s3:GetObject", "Condition": condition}).client("s3")
+    assert ann.get_object(Bucket="tagged", Key="a")["Body"].read() == b"v"
+    assert refusal(ann.get_object, Bucket="tagged", Key="b")["Code"] == "AccessDenied"
+
+
+def test_the_organization_of_a_services_resource_is_a_condition_key(world):
+    organization = world.client("organizations").create_organization(FeatureSet="ALL")["Organization"]["Id"]
+    sqs, sns = world.client("sqs"), world.client("sns")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:000000000000:q"
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    for wanted, heard in ((f"{organization}x", False), (organization, True)):
+        statement = {
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {
+                "StringEquals": {"aws:SourceOrgID": wanted},
+                "ForAnyValue:StringLike": {"aws:SourceOrgPaths": f"{organization}/*"},
+            },
+        }
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(statement)})
+        sns.publish(TopicArn=topic, Message="hello")
+        world.settle()
+        assert ("Messages" in sqs.receive_message(QueueUrl=url)) == heard

@@ -106,10 +106,14 @@ class Authenticator:
             credentials = parse_post(fields)
             if credentials is None:
                 return ANONYMOUS
-            if not self.strict and (root := unsigned_root(credentials.access_key)) is not None:
-                return root
-            principal, secret = self._find(world, "s3", region, credentials)
-            verify_post(fields, credentials, secret, self._keys)
+            root = None if self.strict else unsigned_root(credentials.access_key)
+            if root is not None:
+                principal = root
+            else:
+                principal, secret = self._find(world, "s3", region, credentials)
+                verify_post(fields, credentials, secret, self._keys)
+            if principal.account in closed_accounts(world):
+                raise SignatureProblem("unknown-key")
             return principal
         except SignatureProblem as problem:
             raise to_aws_error(problem, "rest-xml", "s3") from None

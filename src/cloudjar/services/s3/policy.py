@@ -13,9 +13,17 @@ from cloudjar.services.s3.bucket_policies import policy_of
 from cloudjar.services.s3.buckets import ENFORCED, Bucket
 from cloudjar.services.s3.grants import USER, statements
 from cloudjar.services.s3.names import canonical_user
-from cloudjar.services.s3.objects import Object
+from cloudjar.services.s3.objects import Object, Stored, find_version
 
 _UPLOADS = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
+_SEE_TAGS = frozenset(
+    {
+        "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging", "s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectTagging",
+        "s3:GetObjectVersion", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging",
+        "s3:PutObjectVersionAcl", "s3:PutObjectVersionTagging",
+    }
+)  # fmt: skip
+"""Actions for which s3:ExistingObjectTag is there. Source: Service Authorization Reference."""
 _POLICY_OPERATIONS = frozenset({"PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy"})
 
 
@@ -51,9 +59,19 @@ def _of_access_point(ctx: Context, arn: str) -> ResourcePolicy | None:
 
 
 def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> dict[str, Any]:
-    """What policies may ask of a request through an access point."""
-    point = access_points.find(ctx, arn) if access_points.is_arn(arn) else None
-    return access_points.condition_keys(point) if point is not None else {}
+    """What policies may ask of a request through an access point, and of the tags that an object has."""
+    if access_points.is_arn(arn):
+        point = access_points.find(ctx, arn)
+        return access_points.condition_keys(point) if point is not None else {}
+    if action not in _SEE_TAGS:
+        return {}
+    name, _, key = arn.split(":", 5)[-1].partition("/")
+    version = req.get("VersionId")
+    stored: Stored | None = ctx.get(Object, name, key) if version is None else None
+    if version is not None:
+        bucket = ctx.get(Bucket, name)
+        stored = find_version(ctx, bucket, key, version) if bucket is not None else None
+    return {f"s3:existingobjecttag/{tag.lower()}": value for tag, value in stored.tags.items()} if stored is not None else {}
 
 
 def _of_bucket(ctx: Context, bucket: Bucket, arn: str) -> ResourcePolicy:
