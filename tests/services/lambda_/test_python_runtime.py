@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -174,3 +175,36 @@ def test_the_environment_is_as_documented(functions: Functions) -> None:
     assert env["AWS_SESSION_TOKEN"]
     assert env["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
     assert "HOME" not in env
+
+
+def test_decimals_keep_their_digits_and_bytes_are_left_alone(functions: Functions) -> None:
+    source = (
+        "from decimal import Decimal\n"
+        "def handler(event, context):\n"
+        "    return b'\\x00raw' if event else {'a': Decimal('1.10'), 'b': [Decimal('12345678901234567890.123')], 'c': 'ä'}\n"
+    )
+    functions.python("f", source)
+    raw = functions.client.invoke(FunctionName="f", Payload=b"null")["Payload"].read()
+    # Letters past ASCII are written as they are since Python 3.12.
+    assert raw == b'{"a": 1.10, "b": [12345678901234567890.123], "c": "\\u00e4"}'
+    assert functions.client.invoke(FunctionName="f", Payload=b"1")["Payload"].read() == b"\x00raw"
+
+
+def test_what_fails_at_initialisation_is_logged_as_on_aws(functions: Functions) -> None:
+    functions.python("f", "def handler(event, context):\n    pass\nraise ValueError('broken')\n")
+    log = functions.invoke("f").log
+    assert "[WARNING]" in log and "LAMBDA_WARNING: Unhandled exception." in log
+    assert "[ERROR] ValueError: broken\nTraceback (most recent call last):\n" in log
+    assert '\u00a0\u00a0File "/var/task/app.py", line 3, in <module>\n' in log
+
+
+def test_errors_are_json_where_that_is_the_format(functions: Functions) -> None:
+    source = "import logging\ndef handler(event, context):\n    logging.warning({'a': 1}, extra={'more': 2})\n    raise ValueError('no')\n"
+    functions.python("f", source, LoggingConfig={"LogFormat": "JSON"})
+    result = functions.invoke("f")
+    warned, failed = [json.loads(line) for line in result.log.splitlines() if '"level"' in line]
+    assert (warned["level"], warned["message"], warned["more"], warned["requestId"]) == ("WARNING", {"a": 1}, 2, result.request_id)
+    assert (failed["level"], failed["errorType"], failed["errorMessage"], failed["requestId"]) == (
+        *("ERROR", "ValueError", "no"),
+        result.request_id,
+    )

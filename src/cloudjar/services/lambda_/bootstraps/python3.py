@@ -11,6 +11,16 @@ import sys
 import time
 
 _API = "/2018-06-01/runtime/"
+_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
+# What AWS's runtime warns of where initialisation fails.
+_WARNING = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare cases, a Lambda "
+    "runtime update can cause unexpected function behavior. For functions using managed runtimes, runtime updates can be triggered by a "
+    "function change, or can be applied automatically. To determine if the runtime has been updated, check the runtime version in the "
+    "INIT_START log entry. If this error correlates with a change in the runtime version, you may be able to mitigate this error by "
+    "temporarily rolling back to the previous runtime version. For more information, see "
+    "https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html"
+)
 
 
 class FaultException(Exception):
@@ -234,19 +244,25 @@ def _set_up_logging(logging):
 
 
 def _json_formatter(logging):
+    import traceback
+
     known = set(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"aws_request_id", "message", "asctime"}
 
     class JsonFormatter(logging.Formatter):
         def format(self, record):
-            stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ")
-            line = {"timestamp": stamp, "level": record.levelname, "message": record.getMessage(), "logger": record.name}
-            line.update((name, value) for name, value in vars(record).items() if name not in known)
+            level = logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10)
+            line = {"timestamp": self.formatTime(record, _SECONDS), "level": level}
+            line["message"] = record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage()
+            line["logger"] = record.name
             if record.exc_info:
+                line["stackTrace"] = traceback.format_tb(record.exc_info[2])
                 line["errorType"] = record.exc_info[0].__name__
                 line["errorMessage"] = str(record.exc_info[1])
-                line["stackTrace"] = self.formatException(record.exc_info).split("\n")
             line["requestId"] = record.aws_request_id
-            return json.dumps(line, default=str) + "\n"
+            if record.exc_info:
+                line["location"] = "%s:%s:%d" % (record.pathname, record.funcName, record.lineno)
+            line.update((name, value) for name, value in vars(record).items() if name not in known and name not in line)
+            return json.dumps({name: value for name, value in line.items() if value is not None}, default=str, ensure_ascii=False) + "\n"
 
     return JsonFormatter()
 
@@ -288,33 +304,57 @@ def describe(error):
     frames = traceback.extract_tb(error.__traceback__)
     ours = (os.path.dirname(os.path.abspath(__file__)), "<frozen importlib")
     frames = [frame for frame in frames if not frame.filename.startswith(ours)]
-    trace = ['  File "%s", line %d, in %s\n    %s\n' % (f.filename, f.lineno, f.name, f.line or "") for f in frames]
+    trace = traceback.format_list([(f.filename, f.lineno, f.name, f.line) for f in frames])
     return str(error), type(error).__name__, trace
 
 
-def log_error(message, kind, trace):
+def log_error(message, kind, trace, request_id=""):
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":
+        told = {"timestamp": time.strftime(_SECONDS, time.gmtime()), "level": "ERROR"}
+        told.update(error_result(message, kind, trace, request_id))
+        _write_record(encode(told).decode())
+        return
     lines = ["[ERROR] %s: %s" % (kind, message) if kind else "[ERROR] %s" % message]
-    if trace:
-        lines.append("Traceback (most recent call last):")
-        lines += [line.rstrip("\n") for line in trace]
+    lines.append("Traceback (most recent call last):")
+    for element in trace:
+        for line in element.splitlines() or [""]:
+            bare = line.lstrip(" ")
+            # No-break spaces, as in AWS's logs: others would be lost there.
+            lines.append("\u00a0" * (len(line) - len(bare)) + bare)
     _write_record("\n".join(lines))
 
 
+def warn_of_failed_init():
+    import logging
+
+    logging.warning(_WARNING)
+
+
+def error_result(message, kind, trace, request_id):
+    return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
+
+
 def error_body(message, kind, trace, request_id):
-    return json.dumps({"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}).encode()
+    return encode(error_result(message, kind, trace, request_id))
 
 
 def encode(value):
-    """A handler's result as JSON; Decimals as numbers, NaN refused, as AWS's runtime does."""
-    return json.dumps(value, default=_decimal, ensure_ascii=False).encode("utf-8")
+    """A handler's result as JSON, as AWS's runtime writes it: Decimals to the letter, letters past ASCII as they are since 3.12."""
+    decimals = []
 
+    def default(value):
+        if type(value).__name__ == "Decimal" and type(value).__module__ in ("decimal", "_decimal"):
+            if value.is_nan():
+                return float("nan")
+            decimals.append(str(value))
+            return "\ue000decimal:%d\ue000" % (len(decimals) - 1)
+        raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
 
-def _decimal(value):
-    if type(value).__name__ == "Decimal" and type(value).__module__ in ("decimal", "_decimal"):
-        if value == value.to_integral_value():
-            return int(value)
-        return float(value)
-    raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+    ascii_only = sys.version_info < (3, 12)
+    text = json.dumps(value, default=default, ensure_ascii=ascii_only)
+    for number, decimal in enumerate(decimals):
+        text = text.replace(json.dumps("\ue000decimal:%d\ue000" % number, ensure_ascii=ascii_only), decimal, 1)
+    return text.encode("utf-8")
 
 
 def stand_by(pipe, sdk):
@@ -367,11 +407,13 @@ def main():
             raise
         except Exception as error:
             message, kind, trace = describe(error)
+            warn_of_failed_init()
             log_error(message, kind, trace)
             client.post("init/error", error_body(message, kind, trace, ""), error_type=kind)
             return 1
     except FaultException as fault:
-        log_error(fault.message, fault.kind, ["".join(fault.trace)] if fault.trace else [""])
+        warn_of_failed_init()
+        log_error(fault.message, fault.kind, fault.trace)
         client.post("init/error", error_body(fault.message, fault.kind, fault.trace, ""), error_type=fault.kind)
         return 1
     sys.stdout.flush()
@@ -389,30 +431,34 @@ def serve(client, handler):
     trace_id = headers.get("lambda-runtime-trace-id")
     if trace_id:
         os.environ["_X_AMZN_TRACE_ID"] = trace_id
-    context = LambdaContext(
-        request_id,
-        headers.get("lambda-runtime-invoked-function-arn", ""),
-        int(headers.get("lambda-runtime-deadline-ms", "0")),
-        headers.get("lambda-runtime-client-context"),
-    )
     try:
+        context = LambdaContext(
+            request_id,
+            headers.get("lambda-runtime-invoked-function-arn", ""),
+            int(headers.get("lambda-runtime-deadline-ms", "0")),
+            headers.get("lambda-runtime-client-context"),
+        )
         try:
             event = json.loads(payload.decode("utf-8"))
         except ValueError as error:
             raise FaultException("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error) from None
         result = handler(event, context)
+        kind = "application/json"
         try:
-            body = encode(result)
-        except (TypeError, ValueError) as error:
+            if isinstance(result, bytes):
+                body, kind = result, "application/unknown"
+            else:
+                body = encode(result)
+        except Exception as error:
             raise FaultException("Runtime.MarshalError", "Unable to marshal response: %s" % error) from None
     except Exception as error:
         message, kind, trace = describe(error)
-        log_error(message, kind, trace)
+        log_error(message, kind, trace, request_id)
         sys.stdout.flush()
         client.post("invocation/%s/error" % request_id, error_body(message, kind, trace, request_id), error_type=kind)
         return
     sys.stdout.flush()
-    client.post("invocation/%s/response" % request_id, body)
+    client.post("invocation/%s/response" % request_id, body, kind)
 
 
 if __name__ == "__main__":
