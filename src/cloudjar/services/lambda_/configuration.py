@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes
+from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes, sealed_environment
 from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
 from cloudjar.services.lambda_.functions import (
     Code,
@@ -72,7 +72,6 @@ def _unsupported(req: dict[str, Any], op: str) -> None:
     if (req.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
         raise no("SnapStart")
     for member in (
-        "KMSKeyArn",
         "FileSystemConfigs",
         "TenancyConfig",
         "CapacityProviderConfig",
@@ -122,6 +121,8 @@ def _settings(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid("The handler may not contain a null character.")
     if req.get("Environment") is not None:
         fields["environment"] = _environment(req) or None
+    if req.get("KMSKeyArn") is not None:
+        fields["kms_key"] = req["KMSKeyArn"]
     if req.get("EphemeralStorage"):
         fields["storage_mb"] = req["EphemeralStorage"]["Size"]
     if req.get("Layers") is not None:
@@ -199,6 +200,7 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         _check_size(ctx, package, settings.get("layers", ()))
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
+        settings = sealed_environment.settle(ctx, who.name, settings, req["Role"])
         ctx.put(Function(who.name, ctx.now, code_signing=signing))
         version = ctx.put(
             Version(
@@ -272,6 +274,7 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     _check_size(ctx, old.code, settings.get("layers", old.layers))
     if req.get("Role") and req["Role"] != old.role:
         _check_role(ctx, req["Role"])
+    settings = sealed_environment.settle(ctx, who.name, settings, settings.get("role", old.role), old)
     version = ctx.put(replace(old, **settings, modified=ctx.now, revision=ctx.ids.uuid(), update_status="InProgress"))
     ctx.after(settle, who.name, 0)
     retire(ctx, who.name)

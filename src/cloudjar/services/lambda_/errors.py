@@ -144,3 +144,26 @@ def recursive(name: str) -> AwsError:
     return _user(
         "RecursiveInvocationException", f"Lambda has detected the function {name} being invoked in a recursive loop and stopped it."
     )
+
+
+def key_not_usable(error: AwsError) -> AwsError:
+    return invalid(
+        "Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant. "
+        f"Please check your KMS key settings. KMS Exception: {error.code} KMS Message: {error.message}"
+    )
+
+
+_UNDECRYPTED = {
+    "DisabledException": ("KMSDisabledException", "the KMS key used is disabled"),
+    "NotFoundException": ("KMSNotFoundException", "the KMS key was not found"),
+    "KMSInvalidStateException": ("KMSInvalidStateException", "the state of the KMS key used is not valid for Decrypt"),
+}
+
+
+def cannot_decrypt(error: AwsError) -> AwsError:
+    code, why = _UNDECRYPTED.get(error.code, ("KMSAccessDeniedException", "KMS access was denied"))
+    text = (
+        f"Lambda was unable to decrypt the environment variables because {why}. Please check the function's KMS key settings. "
+        f"KMS Exception: {error.code} KMS Message: {error.message}"
+    )
+    return AwsError(code, text, status=502, members={"Type": "Service"})

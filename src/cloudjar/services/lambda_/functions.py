@@ -59,6 +59,10 @@ class Version(Record):
     memory_mb: int = 128
     storage_mb: int = 512
     environment: dict[str, str] | None = None
+    """None where there is none, or where it is sealed."""
+    kms_key: str = ""
+    sealed: bytes = b""
+    """The variables under `kms_key`."""
     layers: tuple[str, ...] = ()
     architecture: str = "x86_64"
     log_group: str = ""
@@ -162,6 +166,12 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         wire |= {"LastUpdateStatusReason": "The function is being created.", "LastUpdateStatusReasonCode": "Creating"}
     if version.environment is not None:
         wire["Environment"] = {"Variables": version.environment}
+    if version.kms_key:
+        wire["KMSKeyArn"] = version.kms_key
+    if version.sealed:
+        from cloudjar.services.lambda_ import sealed_environment
+
+        wire["Environment"] = sealed_environment.to_wire(ctx, version)
     if version.dead_letter_arn:
         wire["DeadLetterConfig"] = {"TargetArn": version.dead_letter_arn}
     if version.layers:

@@ -13,7 +13,7 @@ from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import Principal
-from cloudjar.services.lambda_ import environment, errors, interpreters, metering
+from cloudjar.services.lambda_ import environment, errors, interpreters, metering, sealed_environment
 from cloudjar.services.lambda_.concurrency import ACCOUNT_LIMIT
 from cloudjar.services.lambda_.deploy import Deployments
 from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint
@@ -269,7 +269,10 @@ class Pool:
         )
         acting = ctx.at(principal=principal)
         key = (ctx.account, ctx.region, version.name, version.number, version.revision)
+        with acting.transaction():
+            opened = sealed_environment.open_for_role(acting, version)
         env = self._standbys.take(key) or self._new(ctx.account, version, driver)
+        env.version = opened
         self._standbys.want(key, version)
         env.adopt(stream, lambda env, lines: ship(acting, version.logs_to, env.stream, lines))
         env.expires = credentials["Expiration"]
