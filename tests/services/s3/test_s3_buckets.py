@@ -144,3 +144,13 @@ def test_a_signature_for_no_region_is_told_the_right_one(world, aws_error):
     with aws_error("AuthorizationHeaderMalformed", "the region 'US' is wrong; expecting 'us-east-1'") as caught:
         world.client("s3", region="US").list_buckets()
     assert caught.value.response["Error"]["Region"] == "us-east-1"
+
+
+def test_whoever_may_not_look_in_is_told_the_region(world, aws_error):
+    world.client("s3", region="eu-west-1").create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    with aws_error("403") as caught:
+        world.client("s3", config=Config(signature_version=UNSIGNED)).head_bucket(Bucket="far")
+    assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"] == "eu-west-1"

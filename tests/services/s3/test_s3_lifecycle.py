@@ -152,3 +152,29 @@ def test_only_archived_objects_are_restored(s3, bucket, aws_error):
     s3.put_object(Bucket=bucket, Key="a", Body=b"x")
     with aws_error("InvalidObjectState"):
         s3.restore_object(Bucket=bucket, Key="a", RestoreRequest={"Days": 1})
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"Status": "On"}, "MalformedXML"),
+        ({"Transitions": [{"Days": 1, "StorageClass": "COLD"}]}, "MalformedXML"),
+        ({"Transitions": [{"Days": -1, "StorageClass": "GLACIER"}]}, "InvalidArgument"),
+        ({"NoncurrentVersionTransitions": [{"NoncurrentDays": 1, "StorageClass": "STANDARD_IA"}]}, "InvalidArgument"),
+        ({"NoncurrentVersionTransitions": [{"StorageClass": "GLACIER"}]}, "MalformedXML"),
+    ],
+)
+def test_rules_with_unknown_words_or_days_are_refused(s3, bucket, aws_error, change, code):
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 100}, **change}
+    with aws_error(code):
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+
+
+def test_small_objects_are_archived_where_the_minimum_varies(world, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="small", Body=b"x")
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration={"Rules": [rule]}, TransitionDefaultMinimumObjectSize="varies_by_storage_class"
+    )
+    world.clock.advance(days=3)
+    assert s3.head_object(Bucket=bucket, Key="small")["StorageClass"] == "GLACIER"

@@ -118,3 +118,62 @@ def test_a_configuration_is_read_and_deleted(s3, versioned, replicate, aws_error
     s3.delete_bucket_replication(Bucket=versioned)
     with aws_error("ReplicationConfigurationNotFoundError"):
         s3.get_bucket_replication(Bucket=versioned)
+
+
+def test_later_tags_follow_to_the_replica(world, s3, versioned, far, replicate):
+    replicate(rule())
+    put = s3.put_object(Bucket=versioned, Key="a", Body=b"x", Tagging="t=1")
+    world.settle()
+    s3.put_object_tagging(Bucket=versioned, Key="a", Tagging={"TagSet": [{"Key": "t", "Value": "2"}]})
+    world.settle()
+    assert far.get_object_tagging(Bucket="mirror", Key="a")["TagSet"] == [{"Key": "t", "Value": "2"}]
+    s3.delete_object_tagging(Bucket=versioned, Key="a", VersionId=put["VersionId"])
+    world.settle()
+    assert far.get_object_tagging(Bucket="mirror", Key="a")["TagSet"] == []
+    assert far.head_object(Bucket="mirror", Key="a")["ReplicationStatus"] == "REPLICA"
+
+
+@pytest.mark.parametrize("status", ["Enabled", "Disabled"])
+def test_a_replicas_tags_go_back_where_the_rule_says(world, s3, versioned, far, role, replicate, status):
+    replicate(rule())
+    criteria = {"ReplicaModifications": {"Status": status}}
+    back = rule(versioned, SourceSelectionCriteria=criteria)
+    far.put_bucket_replication(Bucket="mirror", ReplicationConfiguration={"Role": role, "Rules": [back]})
+    s3.put_object(Bucket=versioned, Key="a", Body=b"x")
+    world.settle()
+    far.put_object_tagging(Bucket="mirror", Key="a", Tagging={"TagSet": [{"Key": "t", "Value": "2"}]})
+    world.settle()
+    found = s3.get_object_tagging(Bucket=versioned, Key="a")["TagSet"]
+    assert found == ([{"Key": "t", "Value": "2"}] if status == "Enabled" else [])
+
+
+def test_what_cannot_be_replicated_is_told(world, s3, versioned, far, replicate):
+    metrics = {"Bucket": "arn:aws:s3:::mirror", "Metrics": {"Status": "Enabled"}}
+    replicate(rule(Destination=metrics))
+    sqs = world.client("sqs")
+    url = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [allow]})})
+    item = {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:failures", "Events": ["s3:Replication:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=versioned, NotificationConfiguration={"QueueConfigurations": [item]}, SkipDestinationValidation=True
+    )
+    far.delete_bucket(Bucket="mirror")
+    s3.put_object(Bucket=versioned, Key="a", Body=b"x")
+    world.settle()
+    (message,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    (record,) = json.loads(message["Body"])["Records"]
+    assert (record["eventName"], record["eventVersion"]) == ("Replication:OperationFailedReplication", "2.2")
+    data = record["replicationEventData"]
+    assert (data["replicationRuleId"], data["destinationBucket"], data["failureReason"]) == (
+        "r",
+        "arn:aws:s3:::mirror",
+        "DstBucketNotFound",
+    )
+    assert s3.head_object(Bucket=versioned, Key="a")["ReplicationStatus"] == "FAILED"
+
+
+@pytest.mark.parametrize("wrong", [{"Status": "On"}, {"Destination": {"Bucket": "arn:aws:s3:::mirror", "StorageClass": "COLD"}}])
+def test_a_rule_with_unknown_words_is_malformed(replicate, aws_error, wrong):
+    with aws_error("MalformedXML"):
+        replicate(rule(**wrong))

@@ -55,6 +55,12 @@ def finish(
     ctx: Context, request: Request, path: str, response: Response, operation: str, req: dict[str, Any], error: str, seconds: float
 ) -> None:
     """Adds what a browser wants to know, and notes the call for the access log. The last four: what the pipeline knows of it."""
+    if operation == "HeadBucket" and response.status in (301, 400, 403):
+        # Who may not look in is told where the bucket is, all the same: clients find their way by it.
+        with ctx.transaction():
+            bucket = reached(ctx, unquote(path.split("/", 2)[1]))
+        if bucket is not None:
+            response.headers["x-amz-bucket-region"] = bucket.region
     origin = request.headers.get("origin")
     name = path.split("/", 2)[1]
     if may_be_one(name) or name[:6] == "arn%3A":

@@ -57,6 +57,10 @@ def notify(
         from cloudjar.services.s3.replication import replicate
 
         replicate(ctx, bucket, stored)
+    if "replication" in bucket.configured and name.startswith(("ObjectTagging", "ObjectAcl")):
+        from cloudjar.services.s3.replication import replicate_change
+
+        replicate_change(ctx, bucket, stored, "s3:ReplicateTags" if name.startswith("ObjectTagging") else "s3:ReplicateObject")
     if not (bucket.notifies or bucket.event_bridge):
         return
     order = sequencer(ctx) if name.startswith(_ORDERED) else ""

@@ -19,6 +19,10 @@ from cloudjar.services.s3.objects import Stored
 KIND = "lifecycle"
 MOST_RULES = 1000
 ACTIONS = ("Expiration", "Transitions", "NoncurrentVersionTransitions", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
+COLD = ("STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
+"""Storage classes that objects can be moved to."""
+INFREQUENT = ("STANDARD_IA", "ONEZONE_IA")
+VARIES = "varies_by_storage_class"
 SMALL = 128 * 1024
 """Bytes below which objects are not moved, unless a rule's filter speaks of sizes."""
 
@@ -35,12 +39,16 @@ def put_bucket_lifecycle_configuration(ctx: Context, req: dict[str, Any]) -> dic
     if len({rule["ID"] for rule in kept}) < len(kept):
         raise errors.invalid_argument("Rule ID must be unique. Found same ID for more than one rule")
     minimum = req.get("TransitionDefaultMinimumObjectSize", "all_storage_classes_128K")
+    if minimum not in (VARIES, "all_storage_classes_128K"):
+        raise errors.invalid_request("Invalid value for x-amz-transition-default-minimum-object-size: " + minimum)
     bucket = configure(ctx, bucket, KIND, {"Rules": kept, "TransitionDefaultMinimumObjectSize": minimum})
     schedule(ctx, bucket)
     return {"TransitionDefaultMinimumObjectSize": minimum}
 
 
 def _checked(rule: dict[str, Any]) -> dict[str, Any]:
+    if rule.get("Status") not in ("Enabled", "Disabled"):
+        raise errors.malformed_xml()
     if not any(action in rule for action in ACTIONS):
         raise errors.invalid_request("At least one action needs to be specified in a rule")
     if ("Prefix" in rule) == ("Filter" in rule) or len(rule.get("ID", "")) > 255:
@@ -55,14 +63,25 @@ def _checked(rule: dict[str, Any]) -> dict[str, Any]:
             raise errors.invalid_argument("'Days' for Expiration action must be a positive integer")
         _check_date(expiration)
     for transition in rule.get("Transitions") or ():
-        if ("Days" in transition) == ("Date" in transition) or "StorageClass" not in transition:
+        if ("Days" in transition) == ("Date" in transition) or transition.get("StorageClass") not in COLD:
             raise errors.malformed_xml()
         _check_date(transition)
-        if transition["StorageClass"] in ("STANDARD_IA", "ONEZONE_IA") and transition.get("Days", 30) < 30:
+        if transition.get("Days", 0) < 0:
+            raise errors.invalid_argument("'Days' in Transition action must be nonnegative")
+        if transition["StorageClass"] in INFREQUENT and transition.get("Days", 30) < 30:
             words = f"'Days' in Transition action must be greater than or equal to 30 for storageClass '{transition['StorageClass']}'"
             raise errors.invalid_argument(words)
         if expiration is not None and "Days" in expiration and transition.get("Days", 0) >= expiration["Days"]:
             words = "'Days' in the Expiration action for filter '()' must be greater than 'Days' in the Transition action"
+            raise errors.invalid_argument(words)
+    for transition in rule.get("NoncurrentVersionTransitions") or ():
+        if transition.get("StorageClass") not in COLD or "NoncurrentDays" not in transition:
+            raise errors.malformed_xml()
+        if transition["NoncurrentDays"] < (30 if transition["StorageClass"] in INFREQUENT else 0):
+            words = (
+                "'NoncurrentDays' in NoncurrentVersionTransition action must be greater than or equal to 30 for storageClass "
+                f"'{transition['StorageClass']}'"
+            )
             raise errors.invalid_argument(words)
     noncurrent = rule.get("NoncurrentVersionExpiration")
     if noncurrent is not None and noncurrent.get("NoncurrentDays", 0) <= 0:

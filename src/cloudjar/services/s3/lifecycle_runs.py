@@ -11,8 +11,9 @@ from cloudjar.kernel.records import replace
 from cloudjar.services.s3.buckets import Bucket
 from cloudjar.services.s3.configurations import configuration, configure
 from cloudjar.services.s3.events import notify
-from cloudjar.services.s3.lifecycle import KIND, SMALL, applies, due, expiry, tests_of
+from cloudjar.services.s3.lifecycle import KIND, SMALL, VARIES, applies, due, expiry, tests_of
 from cloudjar.services.s3.locks import is_held
+from cloudjar.services.s3.metadata import ARCHIVED
 from cloudjar.services.s3.multipart import Upload, drop_upload
 from cloudjar.services.s3.objects import Object, Stored, Version, remove, remove_version
 
@@ -40,7 +41,8 @@ def run_rules(ctx: Context, name: str, run: str, start: str) -> None:
     wanted = configuration(ctx, bucket, KIND) if bucket is not None else None
     if bucket is None or wanted is None or (configuration(ctx, bucket, f"{KIND}-run") or {}).get("Run") != run:
         return
-    rules = [rule for rule in wanted["Rules"] if rule["Status"] == "Enabled"]
+    minimum = {"Minimum": wanted.get("TransitionDefaultMinimumObjectSize", "")}
+    rules = [rule | minimum for rule in wanted["Rules"] if rule["Status"] == "Enabled"]
     if not start:
         _abort_uploads(ctx, bucket, rules)
     keys = _keys(ctx, bucket, start)
@@ -141,7 +143,8 @@ def _move(ctx: Context, bucket: Bucket, stored: Stored, moves: list[tuple[dict[s
         if not applies(rule, stored):
             continue
         _, _, greater, less = tests_of(rule)
-        if stored.size < SMALL and greater < 0 and less is None:
+        archives = rule["Minimum"] == VARIES and item["StorageClass"] in ARCHIVED
+        if stored.size < SMALL and greater < 0 and less is None and not archives:
             continue
         when = item["Date"] if "Date" in item else due(since, item.get(days, 0))
         if when <= ctx.now and COLDER.index(item["StorageClass"]) > COLDER.index(target):

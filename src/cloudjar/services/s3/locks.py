@@ -117,7 +117,7 @@ def _locked(ctx: Context, req: dict[str, Any], method: str) -> tuple[Bucket, Sto
 
 @operation(on=object_arn)
 def put_object_retention(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    _, stored = _locked(ctx, req, "PUT")
+    bucket, stored = _locked(ctx, req, "PUT")
     wanted = req.get("Retention") or {}
     if "EventHold" in wanted or "EventHoldDuration" in wanted:
         raise not_implemented("s3", "PutObjectRetention", "event holds")
@@ -134,8 +134,15 @@ def put_object_retention(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             raise _protected()
         if changes and stored.lock_mode == "GOVERNANCE" and not may_bypass(ctx, req, stored):
             raise _protected()
-    ctx.put(replace(stored, lock_mode=mode or "", lock_until=until))
+    _change(ctx, bucket, replace(stored, lock_mode=mode or "", lock_until=until))
     return {}
+
+
+def _change(ctx: Context, bucket: Bucket, stored: Stored) -> None:
+    """Keeps a lock as it is now, and tells of it where the version has replicas."""
+    from cloudjar.services.s3.replication import replicate_change
+
+    replicate_change(ctx, bucket, ctx.put(stored))
 
 
 @operation(on=object_arn)
@@ -148,11 +155,11 @@ def get_object_retention(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=object_arn)
 def put_object_legal_hold(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    _, stored = _locked(ctx, req, "PUT")
+    bucket, stored = _locked(ctx, req, "PUT")
     status = (req.get("LegalHold") or {}).get("Status")
     if status not in ("ON", "OFF"):
         raise errors.malformed_xml()
-    ctx.put(replace(stored, legal_hold=status))
+    _change(ctx, bucket, replace(stored, legal_hold=status))
     return {}
 
 

@@ -12,10 +12,11 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.s3 import errors
-from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
+from cloudjar.services.s3.buckets import ENFORCED, Bucket, bucket_arn, find_bucket
 from cloudjar.services.s3.configurations import absent, configuration, configure, unconfigure
 from cloudjar.services.s3.encryption import CUSTOMER, begin, open_key
 from cloudjar.services.s3.extents import reseal
+from cloudjar.services.s3.metadata import STORAGE_CLASSES
 from cloudjar.services.s3.objects import NULL, Object, Stored, find_version, remove, store
 
 KIND = "replication"
@@ -38,15 +39,26 @@ def put_bucket_replication(ctx: Context, req: dict[str, Any]) -> None:
     kept = [rule | {"ID": rule.get("ID") or ctx.ids.uuid()} for rule in rules]
     for rule in kept:
         _check(ctx, bucket, rule)
+    priorities = [rule["Priority"] for rule in kept if "Priority" in rule]
+    if len(set(priorities)) < len(priorities):
+        raise errors.invalid_request("Found duplicate priorities across rules")
     configure(ctx, bucket, KIND, {**wanted, "Rules": kept})
 
 
 def _check(ctx: Context, bucket: Bucket, rule: dict[str, Any]) -> None:
     destination = rule["Destination"]
+    switches = (
+        rule,
+        rule.get("DeleteMarkerReplication"),
+        (rule.get("SourceSelectionCriteria") or {}).get("SseKmsEncryptedObjects"),
+        (rule.get("SourceSelectionCriteria") or {}).get("ReplicaModifications"),
+    )
+    if any(switch is not None and switch.get("Status") not in ("Enabled", "Disabled") for switch in switches):
+        raise errors.malformed_xml()
+    if destination.get("StorageClass", "STANDARD") not in STORAGE_CLASSES:
+        raise errors.malformed_xml()
     if (rule.get("ExistingObjectReplication") or {}).get("Status") == "Enabled":
         raise not_implemented("s3", "PutBucketReplication", "replication of existing objects")
-    if ((rule.get("SourceSelectionCriteria") or {}).get("ReplicaModifications") or {}).get("Status") == "Enabled":
-        raise not_implemented("s3", "PutBucketReplication", "replica modifications")
     if "Filter" in rule and ("Priority" not in rule or "DeleteMarkerReplication" not in rule):
         raise errors.invalid_request(
             "Priority and DeleteMarkerReplication must be specified for this version of Cross Region Replication configuration."
@@ -173,6 +185,50 @@ async def _copy(ctx: Context, name: str, key: str, version_id: str, rule_id: str
             raise errors.no_such_bucket(target.name)
         there = ctx.at(account=fresh.account, region=fresh.region)
         _store(there, fresh, stored, destination, extents=extents, encryption=encryption, account=_owner(bucket, fresh, destination))
+
+
+def replicate_change(ctx: Context, bucket: Bucket, stored: Stored, action: str = "s3:ReplicateObject") -> None:
+    """Has later changes of a version (its tags, its list, its locks) made to its replicas, too.
+
+    What is changed of a replica goes on only where a rule says so: ReplicaModifications.
+    """
+    wanted = configuration(ctx, bucket, KIND) if stored.replication else None
+    if wanted is None:
+        return
+    rules = _rules_for(wanted["Rules"], stored)
+    if stored.replication == "REPLICA":
+        criteria = [rule.get("SourceSelectionCriteria") or {} for rule in rules]
+        enabled = [(one.get("ReplicaModifications") or {}).get("Status") == "Enabled" for one in criteria]
+        rules = [rule for rule, goes_on in zip(rules, enabled, strict=True) if goes_on]
+    there = ctx.at(account=bucket.account, region=bucket.region)
+    for rule in rules:
+        there.effect(copy_change, bucket.name, stored.key, stored.version_id or NULL, rule["ID"], action)
+
+
+@effect
+async def copy_change(ctx: Context, name: str, key: str, version_id: str, rule_id: str, action: str) -> None:
+    """Gives a replica its original's tags, list and locks."""
+    with ctx.transaction():
+        bucket = ctx.get(Bucket, name)
+        wanted = configuration(ctx, bucket, KIND) if bucket is not None else None
+        stored = find_version(ctx, bucket, key, version_id) if bucket is not None else None
+        rule = next((rule for rule in wanted["Rules"] if rule["ID"] == rule_id), None) if wanted else None
+        target = ctx.get(Bucket, rule["Destination"]["Bucket"].rpartition(":")[2]) if rule is not None else None
+        replica = find_version(ctx, target, key, version_id) if target is not None else None
+        if wanted is None or stored is None or target is None or replica is None:
+            return
+        try:
+            role = ctx.assume(wanted["Role"], PRINCIPAL)
+        except AwsError:
+            return
+        if not ctx.world.host.allowed(role, action, f"{target.arn}/{key}"):
+            return
+        changes: dict[str, Any] = {"tags": stored.tags}
+        if target.object_lock:
+            changes |= {"lock_mode": stored.lock_mode, "lock_until": stored.lock_until, "legal_hold": stored.legal_hold}
+        if target.ownership != ENFORCED:
+            changes["grants"] = stored.grants
+        ctx.put(replace(replica, **changes))
 
 
 def _owner(bucket: Bucket, target: Bucket, destination: dict[str, Any]) -> str:

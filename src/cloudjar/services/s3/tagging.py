@@ -64,8 +64,7 @@ def put_object_tagging(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
     stored = find_object(ctx, bucket, req["Key"], req.get("VersionId"), "PUT")
     tags = read_tags(req["Tagging"]["TagSet"], limit=OBJECT_LIMIT)
-    ctx.put(replace(stored, tags=tags))
-    notify(ctx, bucket, "ObjectTagging:Put", stored)
+    notify(ctx, bucket, "ObjectTagging:Put", ctx.put(replace(stored, tags=tags)))
     return _versioned(bucket, stored, {})
 
 
@@ -82,8 +81,7 @@ def delete_object_tagging(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
     bucket = find_bucket(ctx, req)
     stored = find_object(ctx, bucket, req["Key"], req.get("VersionId"), "DELETE")
-    ctx.put(replace(stored, tags={}))
-    notify(ctx, bucket, "ObjectTagging:Delete", stored)
+    notify(ctx, bucket, "ObjectTagging:Delete", ctx.put(replace(stored, tags={})))
     return _versioned(bucket, stored, {})
 
 
