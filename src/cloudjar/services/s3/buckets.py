@@ -39,6 +39,8 @@ class Bucket(Record):
     object_lock: bool = False
     configured: tuple[str, ...] = ()
     """The kinds of `Configuration` that the bucket has."""
+    mfa_delete: str = ""
+    """ "" for never set, else "Enabled" or "Disabled"."""
     reached_by: str = ""
     """The ARN of the access point that a request came through; never stored."""
 

@@ -12,6 +12,7 @@ from cloudjar.services.s3.buckets import Bucket, find_bucket, object_arn
 from cloudjar.services.s3.conditions import check_delete
 from cloudjar.services.s3.events import notify
 from cloudjar.services.s3.locks import check_unlocked
+from cloudjar.services.s3.mfa import ENABLED, check_mfa
 from cloudjar.services.s3.objects import NULL, Object, Stored, find_version, remove, remove_version
 
 LARGEST_BATCH = 1000
@@ -20,6 +21,8 @@ LARGEST_BATCH = 1000
 @operation(on=object_arn)
 def delete_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
+    if bucket.mfa_delete == ENABLED and "VersionId" in req:
+        check_mfa(ctx, req)
     return _delete(ctx, bucket, req["Key"], req.get("VersionId"), req)
 
 
@@ -56,6 +59,9 @@ def delete_objects(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     quiet = bool(req["Delete"].get("Quiet"))
     if not 1 <= len(wanted) <= LARGEST_BATCH:
         raise errors.malformed_xml()
+    # One code is for all the versions of a request.
+    if bucket.mfa_delete == ENABLED and any("VersionId" in item for item in wanted):
+        check_mfa(ctx, req)
     bypass = {"BypassGovernanceRetention": True} if req.get("BypassGovernanceRetention") else {}
     deleted: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []

@@ -32,6 +32,8 @@ def put_bucket_lifecycle_configuration(ctx: Context, req: dict[str, Any]) -> dic
     from cloudjar.services.s3.lifecycle_runs import schedule
 
     bucket = find_bucket(ctx, req)
+    if bucket.mfa_delete == "Enabled":
+        raise errors.invalid_bucket_state("Lifecycle configurations are not supported on buckets with MFA delete enabled.")
     rules = (req.get("LifecycleConfiguration") or {}).get("Rules") or []
     if not 1 <= len(rules) <= MOST_RULES:
         raise errors.malformed_xml()

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, owner
 from cloudjar.services.s3.listing import MOST_KEYS, encoder, object_to_wire, read_limit, walk
+from cloudjar.services.s3.mfa import ENABLED, check_versioning
 from cloudjar.services.s3.objects import NULL, Object, Stored, Version
 
 
@@ -21,21 +22,25 @@ from cloudjar.services.s3.objects import NULL, Object, Stored, Version
 def put_bucket_versioning(ctx: Context, req: dict[str, Any]) -> None:
     bucket = find_bucket(ctx, req)
     configuration = req["VersioningConfiguration"]
-    if configuration.get("MFADelete") == "Enabled" or "MFA" in req:
-        raise not_implemented("s3", "PutBucketVersioning", "MFA delete")
+    if configuration.get("MFADelete", "Disabled") not in ("Enabled", "Disabled"):
+        raise errors.malformed_xml()
     status = configuration.get("Status")
     if status not in ("Enabled", "Suspended"):
         raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified", status=400)
     if bucket.object_lock and status == "Suspended":
         words = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
         raise errors.invalid_bucket_state(words)
-    ctx.put(replace(bucket, versioning=status))
+    mfa_delete = check_versioning(ctx, bucket, req)
+    if mfa_delete == ENABLED and "lifecycle" in bucket.configured:
+        raise errors.invalid_bucket_state("MFA delete cannot be enabled on a bucket with a lifecycle configuration.")
+    ctx.put(replace(bucket, versioning=status, mfa_delete=mfa_delete))
 
 
 @operation(on=bucket_arn)
 def get_bucket_versioning(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
-    return {"Status": bucket.versioning} if bucket.versioning else {}
+    answer = {"Status": bucket.versioning} if bucket.versioning else {}
+    return answer | ({"MFADelete": bucket.mfa_delete} if bucket.mfa_delete else {})
 
 
 @dataclass(slots=True)
