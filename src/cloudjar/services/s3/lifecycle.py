@@ -5,7 +5,7 @@ Source: "Managing the lifecycle of objects" in the Amazon S3 User Guide.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -142,9 +142,13 @@ def applies(rule: dict[str, Any], stored: Stored) -> bool:
 
 def due(since: datetime, days: int) -> datetime:
     """The midnight on which something of that age is acted on: days are rounded up."""
-    moment = since + timedelta(days=days)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight if moment == midnight else midnight + timedelta(days=1)
+    try:
+        moment = since + timedelta(days=days)
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight if moment == midnight else midnight + timedelta(days=1)
+    except OverflowError:
+        # More days than there are dates: never.
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def expiry(rules: list[dict[str, Any]], stored: Stored) -> tuple[datetime, str] | None:
