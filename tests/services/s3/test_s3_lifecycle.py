@@ -178,3 +178,11 @@ def test_small_objects_are_archived_where_the_minimum_varies(world, s3, bucket):
     )
     world.clock.advance(days=3)
     assert s3.head_object(Bucket=bucket, Key="small")["StorageClass"] == "GLACIER"
+
+
+def test_a_rule_of_more_days_than_there_are_dates_never_fires(world, s3, bucket):
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 2**31 - 1}}
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    world.clock.advance(days=3)
+    assert "9999" in s3.head_object(Bucket=bucket, Key="k")["Expiration"]

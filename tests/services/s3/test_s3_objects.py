@@ -328,3 +328,12 @@ def test_a_request_document_that_is_not_what_its_headers_say_is_refused(s3, buck
     with aws_error(code):
         s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "a"}]})
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
+
+
+def test_attributes_have_to_be_named(world, s3, bucket, aws_error):
+    from botocore.config import Config
+
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    careless = world.client("s3", config=Config(parameter_validation=False))
+    with aws_error("InvalidArgument", "Invalid attribute name specified"):
+        careless.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=[])

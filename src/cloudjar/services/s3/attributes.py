@@ -20,9 +20,10 @@ NAMES = frozenset(("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSiz
 def get_object_attributes(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
     refuse(req, "GetObjectAttributes")
-    wanted = set(req["ObjectAttributes"])
+    asked = req.get("ObjectAttributes") or []
+    wanted = set(asked)
     if not wanted or not wanted <= NAMES:
-        raise errors.invalid_argument("Invalid attribute name specified.", "x-amz-object-attributes", ", ".join(req["ObjectAttributes"]))
+        raise errors.invalid_argument("Invalid attribute name specified.", "x-amz-object-attributes", ", ".join(asked))
     stored = find_object(ctx, bucket, req["Key"], req.get("VersionId"))
     if stored.encryption is None or stored.encryption.algorithm == CUSTOMER:
         open_key(ctx, bucket, stored.encryption, req)
