@@ -151,10 +151,12 @@ def choose(candidates: list[Candidate], request: Request) -> Candidate | None:
             if not candidate.literals and not candidate.query and has_all(candidate.headers, request):
                 return candidate
     query = split_query(request.query)
-    lenient = []
+    lenient: list[Candidate] = []
     for candidate in candidates:
         if candidate.fits(query):
             if all(name in query for name in candidate.query) and has_all(candidate.headers, request):
+                if lenient and len(lenient[0].literals) > len(candidate.literals):
+                    break  # `?attributes` without its header is still no GetObject
                 return candidate
             lenient.append(candidate)
     # Nothing has all that it requires: the least demanding one is meant, and validation says what is missing.

@@ -335,5 +335,5 @@ def test_attributes_have_to_be_named(world, s3, bucket, aws_error):
 
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     careless = world.client("s3", config=Config(parameter_validation=False))
-    with aws_error("InvalidArgument", "Invalid attribute name specified"):
+    with aws_error("InvalidRequest", "Missing required header for this request: x-amz-object-attributes"):
         careless.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=[])
