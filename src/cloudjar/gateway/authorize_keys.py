@@ -46,8 +46,8 @@ def member_keys(ctx: Context, spec: ActionSpec, req: dict[str, Any]) -> Keys:
     keys: Keys = {}
     prefix = spec.action.partition(":")[0]
     for key, name in _own_keys(spec):
-        value = _text(folded.get(name))
-        if value is not None:
+        # An action may have dozens of keys, of which a request brings one or two.
+        if name in folded and (value := _text(folded[name])) is not None:
             keys[key] = value
     if prefix == "s3":
         keys |= _s3_keys(ctx, req)

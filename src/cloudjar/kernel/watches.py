@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudjar.kernel import effects, marks, timers
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.records import Record, record
+
+if TYPE_CHECKING:
+    from cloudjar.kernel.world import World
 
 
 @record("kernel.watch", key=("arn", "handler", "subject"), scope="world")
@@ -35,8 +38,23 @@ class Alarm(Record):
     timer: str
 
 
+class Watched:
+    """The ARNs that are, or were, watched in a world, in memory because every message asks. One too many costs a look."""
+
+    def __init__(self, world: World) -> None:
+        self.arns: set[str] | None = None
+
+    def has(self, ctx: Context, arn: str) -> bool:
+        if self.arns is None:
+            self.arns = {found.arn for found in ctx.where(Watch)}
+        return arn in self.arns
+
+
 def watch(ctx: Context, arn: str, handler: Callable[..., Awaitable[None]], subject: str) -> None:
     """Runs `handler(ctx, subject)` in this account and Region, now and after each ring of the source."""
+    known = ctx.world.part(Watched)
+    if not known.has(ctx, arn) and known.arns is not None:
+        known.arns.add(arn)
     ctx.put(Watch(arn, marks.name_of(handler), subject, ctx.account, ctx.region))
     ctx.effect(handler, subject)
 
@@ -49,7 +67,7 @@ def unwatch(ctx: Context, arn: str, handler: Callable[..., Awaitable[None]], sub
 
 def watched(ctx: Context, arn: str) -> bool:
     """Whether anybody watches a source."""
-    return ctx.where(Watch, arn=arn).first() is not None
+    return ctx.world.part(Watched).has(ctx, arn) and ctx.where(Watch, arn=arn).first() is not None
 
 
 def ring(ctx: Context, arn: str) -> None:

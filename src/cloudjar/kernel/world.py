@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -242,6 +243,7 @@ class World:
         self.store.close()
 
 
+@cache
 def _meta(*name: str) -> bytes:
     return keys.encode(("", "", "#meta", *name))
 
