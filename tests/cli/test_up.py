@@ -2,11 +2,13 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import stat
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -430,3 +432,16 @@ def test_down_ends_a_long_poll_with_an_empty_answer(cj, client, until):
         until(lambda: json.load(urllib.request.urlopen(f"{endpoint}/_cloudjar/clock"))["waiting"] == 1)
         assert cj("down").code == 0
         assert "Messages" not in waiting.result(10)
+
+
+def test_a_jar_may_open_more_files_than_the_usual_soft_limit(cj):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        limits = Path(f"/proc/{cj.up()['pid']}/limits")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if not limits.exists():
+        pytest.skip("no /proc")
+    line = next(line for line in limits.read_text().splitlines() if line.startswith("Max open files"))
+    assert int(line.split()[3]) == min(hard, 65536)

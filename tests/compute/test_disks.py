@@ -79,3 +79,14 @@ def test_another_jars_leftovers_are_swept(lab: Laboratory, tmp_path: Path) -> No
     (tmp_path / "disks" / "7.image").write_bytes(b"x")
     take(lab, 20 * MIB)
     assert not (tmp_path / "disks" / "7.image").exists()
+
+
+def test_the_end_leaves_no_directory(tmp_path: Path) -> None:
+    driver = Sandbox(directory=tmp_path / "disks")
+    if "disk" not in driver.probe().enforces:
+        pytest.skip(f"no disks here: {disks.why_not()}")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        lab = Laboratory(driver, runner)
+        take(lab, 20 * MIB)
+        lab.wait(driver.close())
+    assert list(tmp_path.iterdir()) == []

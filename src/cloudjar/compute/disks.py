@@ -87,6 +87,11 @@ class Disks:
         """Whether a path is one of a disk: the jar itself does not see it."""
         return self.directory is not None and path.startswith(f"{self.directory}/")
 
+    def sweep(self) -> None:
+        """Removes the empty directories that disks were mounted on, once the guard is gone."""
+        if self._maker is not None and self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
     def close(self) -> None:
         """Ends all: the mounts go with the guard."""
         self._closed = True

@@ -212,6 +212,7 @@ class Sandbox(Runs):
         self._networks.close()
         self._disks.close()
         await super().close()
+        self._disks.sweep()
 
     def real_path(self, id: str, target: str) -> str:
         """The name on the host of a path inside one of its mounts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import shutil
 import signal
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 10.0
 """How long requests in flight may take when the jar is asked to end."""
+
+OPEN_FILES = 65536
 
 
 class CannotStart(Exception):
@@ -64,6 +67,7 @@ def run(options: Options, log: logging.Logger, ready: Callable[[dict[str, object
         home.take()
     except OSError as problem:
         raise CannotStart(f"Cannot write to {options.home}: {problem.strerror}. Choose another directory with --data.") from problem
+    _allow_open_files()
     try:
         loop = uvloop.new_event_loop()
         asyncio.set_event_loop(loop)
@@ -133,6 +137,14 @@ async def _run(options: Options, home: Home, log: logging.Logger, ready: Callabl
         if init is not None:
             await init.close()
         await jar.stop(GRACE_SECONDS)
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets this user have: a sandbox's network alone takes eight, and the usual soft limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _init_scripts(options: Options, jar: Jar) -> InitScripts | None:
