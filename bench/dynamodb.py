@@ -47,7 +47,8 @@ def measure(port: int, pid: int, table: str, requests: int) -> dict[str, float]:
     key = {"id": {"S": "p5"}, "n": {"N": "5"}}
     query = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "p5"}}}
     update = {"UpdateExpression": "SET price = price + :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
-    costs = {}
+    hello = f"GET /_cloudjar/health HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode()
+    costs = {"own health page (hello)": cost(pid, requests, partial(replay, port, hello, requests))}
     for name, operation, params in (
         ("get", "GetItem", {"Key": key}),
         ("put", "PutItem", {"Item": item("p5", 5)}),
