@@ -12,7 +12,15 @@ from cloudjar.cli.problem import FAILED, Problem
 from cloudjar.cli.up import running_home
 
 REGION = "us-east-1"
-NAMES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_CA_BUNDLE")
+NAMES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_CA_BUNDLE",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
+)
 STALE = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 """Names that would win over ours, or break the signature: taken back as well."""
 
@@ -39,6 +47,8 @@ def env(args: Namespace, environ: Mapping[str, str]) -> int:
         # The user's own Region stays: every Region is here.
         "AWS_DEFAULT_REGION": environ.get("AWS_DEFAULT_REGION") or environ.get("AWS_REGION") or REGION,
         "AWS_REGION": environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or REGION,
+        # A prefix such as logs' "stream-" makes a name of localhost that leads nowhere.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_CA_BUNDLE": str(_bundle(jar, running_home(args, environ))),
         **{name: None for name in STALE if name in environ},
     }

@@ -269,8 +269,16 @@ class RawBody:
         return out
 
     def stream(self, amt: int = 65536, **_: Any) -> Iterator[bytes]:
-        while piece := self.read(amt):
-            yield piece
+        # As it comes, not when so much has come: a stream may be live.
+        while self._buffer or self._pieces is not None:
+            if not self._buffer:
+                piece = self._local.run(self._next())
+                if piece is None:
+                    self._pieces = None
+                self._buffer = piece or b""
+            if self._buffer:
+                out, self._buffer = self._buffer[:amt], self._buffer[amt:]
+                yield out
 
     def __iter__(self) -> Iterator[bytes]:
         return self.stream()

@@ -12,7 +12,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.keys import decode, encode
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.logs import errors, metric_filters, subscriptions
+from cloudjar.services.logs import errors, live_tail, metric_filters, subscriptions
 from cloudjar.services.logs.filter_pattern import compile_pattern
 from cloudjar.services.logs.groups import NAMESPACE, LogEvent, LogGroup, find_group, milliseconds, named_group
 from cloudjar.services.logs.streams import LogStream, find_stream, stream_resource
@@ -67,6 +67,7 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             ctx.metric(NAMESPACE, "IncomingBytes", dimensions, float(size), "Bytes")
         if group.metric_filters:
             metric_filters.observe(ctx, group, kept)
+        live_tail.observe(ctx, group, stream.name, kept)
         if group.subscriptions:
             subscriptions.observe(ctx, group, stream.name, kept)
     answer: dict[str, Any] = {"nextSequenceToken": f"{first_seq:056d}"}
