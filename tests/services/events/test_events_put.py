@@ -53,17 +53,15 @@ def test_each_bad_entry_fails_alone(events, entry):
             {"Source": "app", "DetailType": "t", "Detail": "[1]"},
             {"Source": "app", "DetailType": "t", "Detail": '{"n": 99999999999999999999}'},
             entry("aws.ec2"),
-            {**entry(), "EventBusName": "nowhere"},
         ]
     )
-    assert answer["FailedEntryCount"] == 5
+    assert answer["FailedEntryCount"] == 4
     assert [one.get("ErrorCode") for one in answer["Entries"]] == [
         None,
         "InvalidArgument",
         "MalformedDetail",
         "MalformedDetail",
         "NotAuthorizedForSourceException",
-        "InvalidArgument",
     ]
     assert answer["Entries"][2]["ErrorMessage"] == "Detail is malformed."
 
@@ -137,3 +135,43 @@ def test_events_of_aws_services_arrive_on_the_default_bus(world, events, make_qu
     s3.put_object(Bucket="bucket", Key="k", Body=b"x")
     [event] = queue.bodies()
     assert (event["resources"], event["detail"]["object"]["key"]) == (["arn:aws:s3:::bucket"], "k")
+
+
+def test_calls_reach_rules_through_a_trail(world, events, make_queue):
+    queue = make_queue()
+    events.put_rule(
+        Name="calls", EventPattern=json.dumps({"detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventName": ["CreateBucket"]}})
+    )
+    events.put_targets(Rule="calls", Targets=[{"Id": "q", "Arn": queue.arn}])
+    s3, cloudtrail = world.client("s3"), world.client("cloudtrail")
+    s3.create_bucket(Bucket="before")
+    s3.create_bucket(Bucket="trail")
+    statements = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Action": "s3:GetBucketAcl",
+            "Resource": "arn:aws:s3:::trail",
+        },
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::trail/*",
+        },
+    ]
+    s3.put_bucket_policy(Bucket="trail", Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    cloudtrail.lookup_events()
+    cloudtrail.create_trail(Name="trail", S3BucketName="trail")
+    cloudtrail.start_logging(Name="trail")
+    s3.create_bucket(Bucket="after")
+    # Looking stores what has been noted.
+    cloudtrail.lookup_events()
+    (event,) = queue.bodies()
+    assert (event["source"], event["detail"]["requestParameters"]["bucketName"]) == ("aws.s3", "after")
+
+
+def test_events_for_a_bus_that_is_not_there_are_taken_and_dropped(events, entry):
+    answer = events.put_events(Entries=[{**entry(), "EventBusName": "nowhere"}])
+    assert answer["FailedEntryCount"] == 0
+    assert answer["Entries"][0]["EventId"]

@@ -164,6 +164,19 @@ def place(service: str, region: str) -> str:
     return GLOBAL_REGIONS.get(prefix_of(service)) or region
 
 
+def tell(ctx: Context, call: CallEvent) -> None:
+    """Publishes a call for EventBridge's rules: a management call that changes something, of a client's own.
+
+    AWS tells services' calls too, and a rule whose target makes such calls then calls itself for ever.
+    """
+    from cloudjar.services.cloudtrail.events import event_of, source_of
+
+    if call.data or call.invoked_by or is_read_only(call.operation):
+        return
+    service = source_of(call).partition(".")[0]
+    ctx.emit(f"aws.{service}", "AWS API Call via CloudTrail", event_of(call, ctx.region, ctx.account))
+
+
 def _store(ctx: Context, notes: Iterable[_Note]) -> None:
     trails: dict[tuple[str, str], _Trail] = {}
     places: dict[tuple[str, str], str] = {}
@@ -178,7 +191,10 @@ def _store(ctx: Context, notes: Iterable[_Note]) -> None:
             trail.number += 1
             if other and not shared:
                 shared = _uuid("shared", each, region, trail.number)
-            trail.ctx.put(_event(note, each, region, trail.number, shared))
+            event = _event(note, each, region, trail.number, shared)
+            trail.ctx.put(event)
+            if trail.tells:
+                tell(trail.ctx, event)
             if trail.number > EVENTS_KEPT:
                 old = trail.ctx.get(CallEvent, trail.number - EVENTS_KEPT)
                 if old is not None:
@@ -191,7 +207,10 @@ class _Trail:
     """The calls of an account in a Region, while some are added."""
 
     def __init__(self, ctx: Context, account: str, region: str) -> None:
+        from cloudjar.services.cloudtrail.trails import is_logged
+
         self.ctx = ctx.at(account=account, region=region)
+        self.tells = is_logged(self.ctx)
         self.head = self.ctx.get(Head, region) or Head(region)
         self.number = self.head.number
 

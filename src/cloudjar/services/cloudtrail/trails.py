@@ -254,6 +254,11 @@ def _of_the_organization(ctx: Context) -> list[tuple[Context, Trail]]:
     return found
 
 
+def is_logged(ctx: Context) -> bool:
+    """Whether any trail logs this Region's calls."""
+    return any(trail.logging for _, trail in _visible(ctx))
+
+
 @operation()
 def describe_trails(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     wanted = req.get("trailNameList")
