@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.cloudwatch import errors
+from cloudjar.services.cloudwatch import errors, metrics_insights
 from cloudjar.services.cloudwatch.queries import check_period, check_queries
 from cloudjar.services.cloudwatch.statistics import is_statistic
 
@@ -102,6 +102,10 @@ def _check_metrics(req: dict[str, Any]) -> None:
         if member in req:
             raise errors.validation(f"The parameter {member} must not be specified together with Metrics.")
     check_queries(req["Metrics"])
+    for query in req["Metrics"]:
+        expression = query.get("Expression", "")
+        if metrics_insights.is_select(expression) and metrics_insights.parse(expression).groups:
+            raise not_implemented("cloudwatch", "PutMetricAlarm", "Metrics Insights queries with GROUP BY")
     if sum(query.get("ReturnData", True) for query in req["Metrics"]) != 1:
         raise errors.validation("Exactly one element of the metrics list should return data.")
 
@@ -189,9 +193,8 @@ def _switch(ctx: Context, names: list[str], on: bool) -> None:
 
 @operation(on=on_alarms)
 def describe_alarms(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    for member in ("ChildrenOfAlarmName", "ParentsOfAlarmName"):
-        if member in req:
-            raise not_implemented("cloudwatch", "DescribeAlarms", member)
+    if "ChildrenOfAlarmName" in req or "ParentsOfAlarmName" in req:
+        return _relatives(ctx, req)
     if req.get("AlarmNames") and req.get("AlarmNamePrefix"):
         raise errors.validation("AlarmNames and AlarmNamePrefix are mutually exclusive.")
     rows = ctx.where(Alarm)
@@ -214,6 +217,29 @@ def describe_alarms(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     found = answer.pop("MetricAlarms")
     answer["MetricAlarms"] = [wire for kind, wire in found if kind == METRIC]
     answer["CompositeAlarms"] = [wire for kind, wire in found if kind == COMPOSITE]
+    return answer
+
+
+def _relatives(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    """The alarms that an alarm's rule speaks of, or whose rules speak of it: AWS tells little of them."""
+    from cloudjar.services.cloudwatch.composites import children
+
+    if "ChildrenOfAlarmName" in req and "ParentsOfAlarmName" in req:
+        raise errors.validation("ChildrenOfAlarmName and ParentsOfAlarmName are mutually exclusive.")
+    name = req.get("ChildrenOfAlarmName") or req["ParentsOfAlarmName"]
+    alarm = ctx.get(Alarm, name)
+    if alarm is None:
+        raise errors.alarm_not_found(name)
+    if "ChildrenOfAlarmName" in req:
+        names = children(ctx, alarm.settings["AlarmRule"]) if alarm.kind == COMPOSITE else set()
+    else:
+        above = ctx.where(Alarm).filtered(lambda one: one.kind == COMPOSITE)
+        names = {one.name for one in above if name in children(ctx, one.settings["AlarmRule"])}
+    answer: dict[str, Any] = {"MetricAlarms": [], "CompositeAlarms": []}
+    for found in ctx.where(Alarm).filtered(lambda one: one.name in names):
+        wire = {"AlarmName": found.name, "AlarmArn": alarm_arn(ctx, found.name), "StateValue": found.state}
+        wire["StateUpdatedTimestamp"] = found.updated
+        answer["MetricAlarms" if found.kind == METRIC else "CompositeAlarms"].append(wire)
     return answer
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.cloudwatch import errors
+from cloudjar.services.cloudwatch import errors, labels, metrics_insights
 from cloudjar.services.cloudwatch.expressions import Series, Value, evaluate
 from cloudjar.services.cloudwatch.metrics import Metric, dimensions_key, floor
 from cloudjar.services.cloudwatch.own import look
@@ -90,7 +90,7 @@ def get_metric_data(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             results.append(
                 {
                     "Id": query["Id"],
-                    "Label": query.get("Label") or label,
+                    "Label": labels.shown(query.get("Label"), label, found, query.get("MetricStat")),
                     "Timestamps": kept,
                     "Values": [found[time] for time in kept],
                     "StatusCode": "PartialData" if len(kept) < len(times) and more else "Complete",
@@ -126,8 +126,8 @@ def check_queries(queries: list[dict[str, Any]]) -> None:
                 raise errors.validation(f"The value {stat['Stat']} for parameter Stat is not supported.")
             if not stat["Metric"].get("Namespace") or not stat["Metric"].get("MetricName"):
                 raise errors.validation("The parameters Namespace and MetricName of a Metric are required.")
-        elif query["Expression"].lstrip().upper().startswith("SELECT"):
-            raise not_implemented("cloudwatch", "GetMetricData", "Metrics Insights queries")
+        elif metrics_insights.is_select(query["Expression"]):
+            metrics_insights.parse(query["Expression"])
 
 
 def _metric(ctx: Context, wanted: dict[str, Any]) -> Metric | None:
@@ -175,6 +175,12 @@ class Run:
         if stat := query.get("MetricStat"):
             metric = _metric(self._ctx, stat["Metric"])
             found: Value = points(self._ctx, metric, *self._span, stat["Period"], stat["Stat"], stat.get("Unit"))
+        elif metrics_insights.is_select(query["Expression"]):
+            look(self._ctx)
+            select = metrics_insights.parse(query["Expression"])
+            series = metrics_insights.run(self._ctx, select, *self._span, self.period_of(query))
+            self._labels = [label for label, _ in series]
+            found = [points for _, points in series]
         else:
             period = self.period_of(query)
             found = evaluate(query["Expression"], Series(self.value, self._metrics, self._search, self._times(period), period))

@@ -166,13 +166,13 @@ class Search:
     def step(self, ctx: Context) -> bool:
         """Looks at the next events; says whether the answer is complete."""
         start, end = self._span
-        if self._after is not None:
-            start = max(start, self._after[0])
+        # Past the last event that was looked at: many may have its time.
+        first: tuple[int, ...] = (start,)
+        if self._after is not None and self._after[0] >= start:
+            start, first = self._after[0], (self._after[0], self._after[1] + 1)
         streams = _streams(ctx, self._group, self._names, self._prefix, start, end)
         left = SCANNED_IN_A_STEP
-        for time, seq, event, stream in heapq.merge(*(_walk(ctx, stream, start, end) for stream in streams)):
-            if self._after is not None and (time, seq) <= self._after:
-                continue
+        for time, seq, event, stream in heapq.merge(*(_walk(ctx, stream, first, end) for stream in streams)):
             if not left:
                 return False
             if len(self._found) == self._limit or self._size > LARGEST_ANSWER or self._scanned == SCANNED_AT_ONCE:
@@ -222,8 +222,8 @@ def _streams(ctx: Context, group: LogGroup, names: list[str] | None, prefix: str
     ]
 
 
-def _walk(ctx: Context, stream: LogStream, start: int, end: int | None) -> Iterator[tuple[int, int, LogEvent, str]]:
-    rows = ctx.where(LogEvent, group=stream.group, stream=stream.uid).starting(start)
+def _walk(ctx: Context, stream: LogStream, first: tuple[int, ...], end: int | None) -> Iterator[tuple[int, int, LogEvent, str]]:
+    rows = ctx.where(LogEvent, group=stream.group, stream=stream.uid).starting(*first)
     for event in rows if end is None else rows.ending(end):
         yield event.time, event.seq, event, stream.name
 
