@@ -224,4 +224,4 @@ def test_another_region_has_its_own_groups(world, logs):
 
 def test_what_is_not_there_says_so(logs, aws_error):
     with aws_error("NotImplemented"):
-        logs.create_export_task(logGroupName="/app", **{"from": 0, "to": 1}, destination="bucket")
+        logs.put_data_protection_policy(logGroupIdentifier="/app", policyDocument="{}")

@@ -128,3 +128,14 @@ def test_a_policy_that_is_none_is_refused(logs):
     with pytest.raises(logs.exceptions.InvalidParameterException):
         logs.put_resource_policy(policyName="p", policyDocument="{}")
     assert logs.describe_resource_policies()["resourcePolicies"] == []
+
+
+def test_a_search_finds_all_of_many_events_of_one_time(world, logs):
+    now = int(world.clock.now().timestamp() * 1000)
+    for _ in range(3):
+        logs.put_log_events(
+            logGroupName="app", logStreamName="web/1", logEvents=[{"timestamp": now, "message": f"{n}"} for n in range(1000)]
+        )
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName="app", PaginationConfig={"PageSize": 700})
+    found = [event["eventId"] for page in pages for event in page["events"]]
+    assert len(found) == len(set(found)) == 3000
