@@ -237,7 +237,7 @@ def _relatives(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         names = {one.name for one in above if name in children(ctx, one.settings["AlarmRule"])}
     answer: dict[str, Any] = {"MetricAlarms": [], "CompositeAlarms": []}
     for found in ctx.where(Alarm).filtered(lambda one: one.name in names):
-        wire = {"AlarmName": found.name, "AlarmArn": alarm_arn(ctx, found.name), "StateValue": found.state}
+        wire: dict[str, Any] = {"AlarmName": found.name, "AlarmArn": alarm_arn(ctx, found.name), "StateValue": found.state}
         wire["StateUpdatedTimestamp"] = found.updated
         answer["MetricAlarms" if found.kind == METRIC else "CompositeAlarms"].append(wire)
     return answer

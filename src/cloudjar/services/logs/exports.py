@@ -99,8 +99,9 @@ async def export(ctx: Context, task_id: str) -> None:
             return
         ctx.put(replace(task, status="RUNNING"))
         group = ctx.get(LogGroup, task.group)
-        rows = ctx.where(LogStream, group=group.uid) if group else []
-        streams = [stream for stream in rows if stream.name.startswith(task.stream_prefix)]
+        streams = []
+        if group is not None:
+            streams = [stream for stream in ctx.where(LogStream, group=group.uid) if stream.name.startswith(task.stream_prefix)]
     status, message = "COMPLETED", "Completed successfully"
     try:
         for stream in streams:
