@@ -87,3 +87,27 @@ def test_queries_are_listed_and_forgotten_in_a_week(world, logs, ask):
     assert [query["status"] for query in logs.describe_queries(logGroupName="g")["queries"]] == ["Complete"]
     world.clock.advance(days=8)
     assert logs.describe_queries()["queries"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("fields jsonParse(@message) as j | unnest j.items into item | display j.id, item", ["7 a", "7 b", "8 c"]),
+        ("unnest items into item | filter item != 'b' | display id, item | sort item desc", ["8 c", "7 a"]),
+        ("fields jsonStringify(jsonParse('[1,  2]')) as text | limit 1 | display text", ["[1,2]"]),
+        ("fields datefloor(@timestamp, 1h) = bin(1h) as same, dateceil('2026-03-01 12:00:01.000', 1h) as up | limit 1 | display same, up",
+         ["1 2026-03-01 13:00:00.000"]),
+    ],
+)  # fmt: skip
+def test_lists_are_unnested_and_functions_work(world, logs, query, expected):
+    now = int(world.clock.now().timestamp())
+    logs.create_log_group(logGroupName="lists")
+    logs.create_log_stream(logGroupName="lists", logStreamName="s")
+    lines = ['{"id": 7, "items": ["a", "b"]}', '{"id": 8, "items": ["c"]}']
+    # Results are newest first.
+    events = [{"timestamp": now * 1000 - at, "message": line} for at, line in reversed(list(enumerate(lines)))]
+    logs.put_log_events(logGroupName="lists", logStreamName="s", logEvents=events)
+    started = logs.start_query(logGroupName="lists", startTime=now - 60, endTime=now, queryString=query)
+    world.settle()
+    rows = logs.get_query_results(queryId=started["queryId"])["results"]
+    assert [" ".join(cell["value"] for cell in row if cell["field"] != "@ptr") for row in rows] == expected

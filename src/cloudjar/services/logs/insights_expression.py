@@ -223,6 +223,8 @@ class Parser:
     def _call(self, name: str) -> Getter:
         if name.lower() == "bin":
             return self._bin()
+        if name.lower() in ("datefloor", "dateceil"):
+            return self._rounded(name.lower() == "dateceil")
         arguments: list[Getter] = []
         while not self._op(")"):
             arguments.append(self._any())
@@ -242,6 +244,27 @@ class Parser:
         return call
 
     def _bin(self) -> Getter:
+        width = self._period()
+        return lambda row: stamp(time // width * width) if (time := row.get("@time")) is not None else None
+
+    def _rounded(self, up: bool) -> Getter:
+        """datefloor or dateceil: a time, rounded to a period."""
+        get = self._any()
+        self._need(",")
+        width = self._period()
+
+        def rounded(row: Row) -> Any:
+            value = get(row)
+            try:
+                time = int(datetime.fromisoformat(str(value)).replace(tzinfo=UTC).timestamp() * 1000)
+            except ValueError:
+                return None
+            return stamp((time + width - 1 if up else time) // width * width)
+
+        return rounded
+
+    def _period(self) -> int:
+        """A period such as 5m up to a closing parenthesis, in milliseconds."""
         start = self._at
         while not self._op(")"):
             self._next()
@@ -251,8 +274,7 @@ class Parser:
         seconds = _PERIODS.get(_UNITS.get(unit, unit) if found and found[2] != "ms" else "ms") if found else None
         if found is None or seconds is None:
             raise errors.malformed_query(f"bin takes a period such as 5m, not {text}")
-        width = int(int(found[1]) * seconds * 1000)
-        return lambda row: stamp(time // width * width) if (time := row.get("@time")) is not None else None
+        return int(int(found[1]) * seconds * 1000)
 
 
 def stamp(milliseconds: int) -> str:
@@ -378,6 +400,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isipinsubnet": _in_subnet,
     "isipv4insubnet": _in_subnet,
     "isipv6insubnet": _in_subnet,
+    "jsonparse": lambda x: json.loads(_text(x)),
+    "jsonstringify": lambda x: json.dumps(x, separators=(",", ":")),
     "frommillis": lambda x: stamp(int(_need_number(x))),
     "tomillis": lambda x: datetime.fromisoformat(_text(x)).replace(tzinfo=UTC).timestamp() * 1000,
 }

@@ -1,18 +1,20 @@
 """The query language of Logs Insights: a query becomes a pipeline over rows.
 
 Source: "CloudWatch Logs Insights query syntax" in the CloudWatch Logs user guide. Commands: fields, display, filter, parse, stats, sort,
-limit, dedup.
+limit, dedup, unnest.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.services.logs import errors
 from cloudjar.services.logs.insights_expression import Getter, Parser, Row, name_of, shown, truth
+from cloudjar.services.logs.insights_rows import values_at
 from cloudjar.services.logs.insights_stats import aggregate
 
 Rows = Iterable[Row]
@@ -23,7 +25,7 @@ _PARSE = re.compile(
 DEFAULT_LIMIT = 10_000
 """Rows that come back where the query does not say."""
 _SINGLE = frozenset(("fields", "display", "filter", "where", "parse"))
-REFUSED = ("pattern", "diff", "unmask", "unnest", "lookup", "anomaly", "filterIndex", "SOURCE", "join")
+REFUSED = ("pattern", "diff", "unmask", "lookup", "anomaly", "filterIndex", "SOURCE", "join")
 
 
 class Query:
@@ -148,6 +150,24 @@ class Query:
                 if None in key or key not in seen:
                     seen.add(key)
                     yield row
+
+        self._steps.append(step)
+
+    def _unnest_command(self, text: str) -> None:
+        found = re.fullmatch(r"\s*([@\w.]+)\s+into\s+([@\w.]+)\s*", text, re.IGNORECASE)
+        if found is None:
+            raise errors.malformed_query(f"unnest takes a field and a name, not {text.strip()}")
+        field, name = found[1], found[2]
+        if not self._displayed:
+            self.columns.append(name)
+
+        def step(rows: Rows) -> Rows:
+            for row in rows:
+                values = values_at(row, field)
+                for value in values if isinstance(values, list) else [values]:
+                    fresh = copy(row)
+                    fresh[name] = value
+                    yield fresh
 
         self._steps.append(step)
 

@@ -33,8 +33,13 @@ class LogRow(dict[str, Any]):
         self.time = event.time
 
     def get(self, name: str, default: Any = None) -> Any:
-        if self and name in self:
-            return self[name]
+        if self:
+            if name in self:
+                return self[name]
+            first, _, rest = name.partition(".")
+            if rest and first in self:
+                made = self[first]
+                return _at(made, rest.split(".")) if isinstance(made, dict | list) else default
         if name[:1] == "@":
             own = _OWN.get(name)
             if own is not None:
@@ -49,6 +54,14 @@ class LogRow(dict[str, Any]):
             found = _at(fields, name.split("."))
             return default if found is None or isinstance(found, dict | list) else found
         return default
+
+
+def values_at(row: dict[str, Any], name: str) -> Any:
+    """A field with all that is in it: lists and maps are fields of their own otherwise."""
+    found = row.get(name)
+    if found is None and isinstance(row, LogRow):
+        found = _at(_looked_into(row.message), name.split("."))
+    return found
 
 
 _OWN: dict[str, Callable[[LogRow], Any]] = {
