@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -143,3 +144,63 @@ def test_filters_choose_records(table: Table, functions: Functions, world: Local
     table.put("a", "x1", "b", "x2")
     world.settle()
     assert ",".join(batches(log_lines(LOG))) == "x1,x2"
+
+
+WINDOWS = """import json
+def handler(event, context):
+    state = event["state"]
+    for record in event["Records"]:
+        state["n"] = state.get("n", 0) + 1
+    final = event["isFinalInvokeForWindow"]
+    print("window", json.dumps([len(event["Records"]), state.get("n"), final, event["window"], event["shardId"][:8]]))
+    return {} if final else {"state": state}
+"""
+
+
+def test_a_tumbling_window_carries_its_state_to_its_end(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    functions.python("f", WINDOWS)
+    world.clock.set(datetime(2027, 1, 1, 12, 0, 5, tzinfo=UTC))
+    world.clock.freeze()
+    table.map(TumblingWindowInSeconds=60, BatchSize=2)
+    table.put("a", "b", "c")
+    world.settle()
+    world.clock.advance(seconds=60)
+    world.settle()
+    table.put("d")
+    world.settle()
+    lines = [json.loads(line.removeprefix("window ")) for line in log_lines(LOG) if line.startswith("window")]
+    first = {"start": "2027-01-01T12:00:00Z", "end": "2027-01-01T12:01:00Z"}
+    assert [line[3] for line in lines[:-1]] == [first] * (len(lines) - 1)
+    assert sum(line[0] for line in lines[:-1]) == 3
+    assert lines[-2][:3] == [0, 3, True] and all(line[2] is False for line in lines[:-2])
+    assert lines[-1][:4] == [1, 1, False, {"start": "2027-01-01T12:01:00Z", "end": "2027-01-01T12:02:00Z"}]
+
+
+def test_parallel_lanes_keep_the_order_of_each_key(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    source = (
+        "def handler(event, context):\n    for r in event['Records']:\n"
+        "        print('saw', r['dynamodb']['Keys']['id']['S'], r['dynamodb']['SequenceNumber'])\n"
+    )
+    functions.python("f", source)
+    uuid = table.map(ParallelizationFactor=4, BatchSize=3)
+    for number in range(4):
+        for key in ("a", "b", "c", "d", "e"):
+            table.dynamodb.put_item(TableName="table", Item={"id": {"S": key}, "n": {"N": str(number)}})
+    world.settle()
+    seen: dict[str, list[int]] = {}
+    for line in log_lines(LOG):
+        if line.startswith("saw"):
+            _, key, sequence = line.split()
+            seen.setdefault(key, []).append(int(sequence))
+    assert {key: len(found) for key, found in seen.items()} == dict.fromkeys("abcde", 4)
+    assert all(found == sorted(found) for found in seen.values())
+    assert table.client.get_event_source_mapping(UUID=uuid)["ParallelizationFactor"] == 4
+    table.client.update_event_source_mapping(UUID=uuid, ParallelizationFactor=1)
+    world.clock.advance(seconds=0.001)
+    table.put("f")
+    world.settle()
+    assert any(line.startswith("saw f") for line in log_lines(LOG))

@@ -37,7 +37,6 @@ def check_supported(req: dict[str, Any], op: str) -> None:
         "MetricsConfig",
         "LoggingConfig",
         "ProvisionedPollerConfig",
-        "TumblingWindowInSeconds",
         "Topics",
         "Queues",
         "SourceAccessConfigurations",
@@ -113,12 +112,14 @@ def _stream(req: dict[str, Any], fields: dict[str, Any], old: EventSourceMapping
         ("MaximumRecordAgeInSeconds", "maximum_age_seconds"),
         ("MaximumRetryAttempts", "retries"),
         ("BisectBatchOnFunctionError", "bisect"),
+        ("TumblingWindowInSeconds", "tumbling_seconds"),
     )
     for member, field in simple:
         if req.get(member) is not None:
             fields[field] = req[member]
-    if fields.get("parallelization", 1) > 1:
-        raise not_implemented("lambda", "CreateEventSourceMapping", "ParallelizationFactor above 1")
+    many = fields.get("parallelization", old.parallelization if old else 1) > 1
+    if many and fields.get("tumbling_seconds", old.tumbling_seconds if old else 0):
+        raise not_implemented("lambda", "CreateEventSourceMapping", "TumblingWindowInSeconds with ParallelizationFactor above 1")
     if 0 <= fields.get("maximum_age_seconds", -1) < 60:
         raise errors.invalid("MaximumRecordAgeInSeconds must be -1 or at least 60.")
     given = req.get("DestinationConfig")

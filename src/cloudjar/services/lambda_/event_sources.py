@@ -40,6 +40,7 @@ class EventSourceMapping(Record):
     maximum_age_seconds: int = -1
     retries: int = -1
     bisect: bool = False
+    tumbling_seconds: int = 0
     on_failure: str = ""
 
     @property
@@ -98,7 +99,7 @@ def to_wire(ctx: Context, mapping: EventSourceMapping) -> dict[str, Any]:
             "MaximumRecordAgeInSeconds": mapping.maximum_age_seconds,
             "BisectBatchOnFunctionError": mapping.bisect,
             "MaximumRetryAttempts": mapping.retries,
-            "TumblingWindowInSeconds": 0,
+            "TumblingWindowInSeconds": mapping.tumbling_seconds,
         }
     return wire
 
@@ -134,6 +135,8 @@ def create_event_source_mapping(ctx: Context, req: dict[str, Any]) -> dict[str, 
 
 @operation(on=on_mapping)
 def update_event_source_mapping(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    from cloudjar.services.lambda_ import stream_source
+
     event_source_settings.check_supported(req, "UpdateEventSourceMapping")
     old = _changeable(ctx, req["UUID"])
     fields = event_source_settings.settings(ctx, req, old.source, old)
@@ -144,6 +147,8 @@ def update_event_source_mapping(ctx: Context, req: dict[str, Any]) -> dict[str, 
     enabled = fields.get("enabled", old.enabled)
     state = "Updating" if enabled == old.enabled else "Enabling" if enabled else "Disabling"
     mapping = ctx.put(replace(old, **fields, modified=ctx.now, state=state))
+    if mapping.parallelization != old.parallelization:
+        stream_source.rearrange(ctx, mapping)
     ctx.after(ready, mapping.uuid)
     return to_wire(ctx, mapping)
 
