@@ -51,6 +51,22 @@ def test_a_function_that_calls_itself_is_stopped_after_sixteen_rounds(
     assert sum(line.startswith("round") for line in log_lines("/aws/lambda/loop")) == 16
 
 
+def test_a_loop_through_a_queue_is_stopped_too(functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]) -> None:
+    iam, sqs = world.client("iam"), world.client("sqs")
+    iam.attach_role_policy(RoleName="function", PolicyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess")
+    url = sqs.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
+    source = (
+        "import boto3\ndef handler(event, context):\n    print('round')\n"
+        f"    boto3.client('sqs').send_message(QueueUrl='{url}', MessageBody='again')\n"
+    )
+    functions.python("loop", source, MemorySize=256)
+    functions.client.create_event_source_mapping(EventSourceArn="arn:aws:sqs:us-east-1:000000000000:q", FunctionName="loop")
+    world.settle()
+    sqs.send_message(QueueUrl=url, MessageBody="first")
+    world.settle()
+    assert sum(line.startswith("round") for line in log_lines("/aws/lambda/loop")) == 16
+
+
 def test_recursion_can_be_allowed(functions: Functions) -> None:
     functions.python("f", FAIL)
     assert functions.client.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Terminate"

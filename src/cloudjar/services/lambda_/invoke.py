@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -155,7 +156,8 @@ def _client_context(text: str) -> str:
 
 def trace_id(ctx: Context, version: Version) -> str:
     """The caller's trace header, or a new one, which is sampled where the version traces actively."""
-    given = ctx.call_info.headers.get("x-amzn-trace-id", "")
+    # botocore quotes what separates the functions of a chain.
+    given = unquote(ctx.call_info.headers.get("x-amzn-trace-id", ""))
     if _TRACE.fullmatch(given):
         return given
     seconds = int(ctx.now.timestamp())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import aliases, hot_reload, queue_source, stream_source
+from cloudjar.services.lambda_ import aliases, errors, hot_reload, metering, queue_source, recursion, stream_source
 from cloudjar.services.lambda_.event_sources import EventSourceMapping
 from cloudjar.services.lambda_.functions import find_function
 from cloudjar.services.lambda_.invocation import Invocation
@@ -116,14 +117,21 @@ class Poller:
         with self.ctx.transaction():
             self.ctx.after(poll_later, self.uuid, seconds=seconds)
 
-    async def invoke(self, mapping: EventSourceMapping, payload: bytes) -> tuple[Finished, str]:
-        """Calls the function; also gives the version that served. Raises AwsError."""
+    async def invoke(self, mapping: EventSourceMapping, payload: bytes, traces: Sequence[str] = ()) -> tuple[Finished, str]:
+        """Calls the function; also gives the version that served. `traces` came with what it is called for. Raises AwsError."""
         ctx = self.ctx.at()
         with ctx.transaction():
-            reserved = find_function(ctx, mapping.function, mapping.qualifier).reserved_concurrency
+            function = find_function(ctx, mapping.function, mapping.qualifier)
+            reserved = function.reserved_concurrency
             version = aliases.route(ctx, mapping.function, mapping.qualifier)
             arn = function_arn(ctx, mapping.function, mapping.qualifier)
-            invocation = Invocation(ctx.ids.uuid(), payload, arn, trace_id(ctx, version))
+            trace = recursion.lengthened(ctx, recursion.furthest(ctx, traces, function) or trace_id(ctx, version), function)
+            if trace is None:
+                metering.add(ctx, "RecursiveInvocationsDropped", metering.dimensions(arn))
+        if trace is None:
+            raise errors.recursive(mapping.function)
+        with ctx.transaction():
+            invocation = Invocation(ctx.ids.uuid(), payload, arn, trace)
         await hot_reload.refresh(ctx, version)
         return await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved), version.label
 

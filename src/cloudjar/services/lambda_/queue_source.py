@@ -124,7 +124,8 @@ async def _handle(poller: Poller, mapping: EventSourceMapping, batch: list[dict[
         (wanted if passes(mapping.filters, record, "body") else done).append(record)
     if wanted:
         try:
-            finished, _ = await poller.invoke(mapping, json.dumps({"Records": wanted}, separators=(",", ":")).encode())
+            traces = [header for record in wanted if (header := record["attributes"].get("AWSTraceHeader"))]
+            finished, _ = await poller.invoke(mapping, json.dumps({"Records": wanted}, separators=(",", ":")).encode(), traces)
         except AwsError as error:
             poller.note(f"PROBLEM: {error.message}")
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -34,17 +35,31 @@ def put_function_recursion_config(ctx: Context, req: dict[str, Any]) -> dict[str
     return {"RecursiveLoop": req["RecursiveLoop"]}
 
 
+def furthest(ctx: Context, traces: Sequence[str], function: Function) -> str:
+    """Of the trace headers that messages carried, the one of the longest chain through a function; "" if there is none."""
+    mine = _id(ctx, function)
+    return max(traces, key=lambda trace: _counts(trace).get(mine, 0), default="")
+
+
 def lengthened(ctx: Context, trace: str, function: Function) -> str | None:
     """The trace header with one more round of a function; None for one round too many, where the function does not allow it."""
-    mine = hashlib.sha256(function_arn(ctx, function.name).encode()).hexdigest()[:8]
+    mine, counts = _id(ctx, function), _counts(trace)
+    counts[mine] = counts.get(mine, 0) + 1
+    if counts[mine] > ROUNDS and function.recursive_loop != "Allow":
+        return None
+    lineage = "|".join(f"{name}:{count}" for name, count in list(counts.items())[-8:])
+    return f"{_LINEAGE.sub('', trace)};Lineage={lineage}"
+
+
+def _id(ctx: Context, function: Function) -> str:
+    return hashlib.sha256(function_arn(ctx, function.name).encode()).hexdigest()[:8]
+
+
+def _counts(trace: str) -> dict[str, int]:
     match = _LINEAGE.search(trace)
     counts: dict[str, int] = {}
     for part in (match[1] if match else "").split("|"):
         name, _, count = part.partition(":")
         if name and count.isdecimal() and len(count) < 6:
             counts[name] = int(count)
-    counts[mine] = counts.get(mine, 0) + 1
-    if counts[mine] > ROUNDS and function.recursive_loop != "Allow":
-        return None
-    lineage = "|".join(f"{name}:{count}" for name, count in list(counts.items())[-8:])
-    return f"{_LINEAGE.sub('', trace)};Lineage={lineage}"
+    return counts

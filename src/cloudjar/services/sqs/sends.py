@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Any
+from urllib.parse import unquote
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
@@ -14,6 +15,7 @@ from cloudjar.services.sqs.queues import ONE_MIB, Queue, addressed, count, on_qu
 
 _TOKEN = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _TRACE_TYPE = "String"
+_LONGEST_TRACE = 512
 FIRST_SEQUENCE_NUMBER = 18_870_000_000_000_000_000
 """SQS's sequence numbers have twenty digits."""
 
@@ -57,7 +59,7 @@ def _send(ctx: Context, store: MessageStore, req: dict[str, Any]) -> dict[str, A
     system = req.get("MessageSystemAttributes") or {}
     if len(body) + message_attributes.size(attributes) > queue.maximum_size:
         raise errors.message_too_long(queue.maximum_size)
-    payload = Payload(text, hashlib.md5(body, usedforsecurity=False).hexdigest(), attributes, _trace_header(system))
+    payload = Payload(text, hashlib.md5(body, usedforsecurity=False).hexdigest(), attributes, _trace_header(system) or _callers_trace(ctx))
     answer: dict[str, Any] = {"MD5OfMessageBody": payload.md5}
     if attributes:
         answer["MD5OfMessageAttributes"] = message_attributes.md5(attributes)
@@ -137,6 +139,11 @@ def _delay(queue: Queue, req: dict[str, Any]) -> int:
             raise errors.invalid_value(delay, "DelaySeconds", "The request include parameter that is not valid for this queue type.")
         return queue.delay
     return int(delay)
+
+
+def _callers_trace(ctx: Context) -> str:
+    """SDKs within a function send its trace along, and the queue keeps it with the message."""
+    return unquote(ctx.call_info.headers.get("x-amzn-trace-id", ""))[:_LONGEST_TRACE]
 
 
 def _trace_header(system: dict[str, dict[str, Any]]) -> str:
