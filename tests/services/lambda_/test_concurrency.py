@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from cloudjar.gateway.inprocess import LocalWorld
 from cloudjar.services.lambda_.pool import Pool
 
 from .conftest import Functions, package
@@ -103,6 +105,27 @@ def test_many_calls_at_once_all_end(functions: Functions) -> None:
     with ThreadPoolExecutor(40) as threads:
         results = list(threads.map(lambda _: functions.invoke("who"), range(120)))
     assert {result.error for result in results} == {None}
+
+
+def test_hundreds_of_calls_and_events_at_once_all_end(
+    functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    world.local.do(lambda: setattr(world._world().part(Pool), "limit", 8))
+    for name in ("sync", "event"):
+        functions.python(name, "def handler(event, context):\n    print('handled', event)\n    return event\n", Timeout=60)
+
+    def call(number: int) -> int:
+        if number % 2:
+            payload = str(number).encode()
+            status: int = functions.client.invoke(FunctionName="event", InvocationType="Event", Payload=payload)["StatusCode"]
+            return status
+        return 200 if functions.invoke("sync", number).value == number else 500
+
+    with ThreadPoolExecutor(40) as threads:
+        assert set(threads.map(call, range(200))) == {200, 202}
+    world.settle()
+    handled = [line for line in log_lines("/aws/lambda/event") if line.startswith("handled")]
+    assert sorted(int(line.split()[1]) for line in handled) == list(range(1, 200, 2))
 
 
 @pytest.fixture

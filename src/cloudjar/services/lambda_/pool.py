@@ -100,9 +100,9 @@ class Pool:
             _less(self._in_account, account)
             self._world.clock.release(hold)
             self._world.wake()
+            problem = None if task.cancelled() else task.exception()
             if answered.done():
                 return
-            problem = None if task.cancelled() else task.exception()
             if task.cancelled():
                 answered.cancel()
             elif problem is not None:
