@@ -194,3 +194,21 @@ return connection.getresponse().status
     request_id = functions.invoke("other", 0).value
     assert functions.invoke("thief", request_id).value == 400
     assert functions.invoke("other", 0).value != request_id
+
+
+def test_a_debugger_reaches_what_listens_inside(functions: Functions) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    source = (
+        "import socket, threading\n"
+        f"server = socket.create_server(('127.0.0.1', {port}))\n"
+        "def serve():\n    while True:\n        client, _ = server.accept()\n"
+        "        client.sendall(b'hello ' + client.recv(99))\n        client.close()\n"
+        "threading.Thread(target=serve, daemon=True).start()\n"
+        "def handler(event, context):\n    return context.get_remaining_time_in_millis()\n"
+    )
+    functions.python("f", source, Environment={"Variables": {"CLOUDJAR_DEBUG_PORT": str(port)}})
+    assert functions.invoke("f").value > 600_000
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as debugger:
+        debugger.sendall(b"you")
+        assert debugger.recv(99) == b"hello you"

@@ -49,6 +49,16 @@ _OPEN_FILES = 1024
 _PROCESSES = 1024
 
 
+DEBUG_PORT = "CLOUDJAR_DEBUG_PORT"
+"""A variable of the function: the port at which a debugger's counterpart listens inside, reached at the same port of this machine."""
+
+
+def debug_port(version: Version) -> int:
+    """The port that a function wants to be debugged at; 0 for none."""
+    text = (version.environment or {}).get(DEBUG_PORT, "")
+    return int(text) if text.isdecimal() and 1024 <= int(text) < 65536 else 0
+
+
 class Session(Struct, frozen=True):
     """The credentials that a function runs with."""
 

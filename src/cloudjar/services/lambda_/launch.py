@@ -60,6 +60,16 @@ async def launch(world: World, env: ExecutionEnvironment, ctx: Context, starts: 
     )
     async with starts:
         await env.start(spec)
+    port = environment.debug_port(version)
+    if port and env.network is not None:
+        network = env.network
+        forward = world.host.plane("lambda_api").Forward(lambda: network.connect(port))
+        try:
+            await forward.listen(port)
+        except OSError:
+            # Another environment of the function has it: a debugger attaches to one.
+            return
+        network.on_close(forward.close)
 
 
 async def variables(world: World, env: ExecutionEnvironment, region: str) -> dict[str, str]:

@@ -39,6 +39,8 @@ _STARTS = 8
 _EXPIRY = timedelta(minutes=5)
 
 
+_DEBUG_SECONDS = 3600.0
+"""What an invocation may take while a debugger may hold it."""
 _NOT_REPEATED = ("Runtime.InvalidEntrypoint", "Extension.LaunchError")
 
 
@@ -126,7 +128,8 @@ class Pool:
             lines, trace = SystemLog(version, self._world.clock.now, env.telemetry), invocation.trace_id
             env.write(lines.start(request_id, trace))
             if problem is None:
-                outcome, took = await env.run(invocation, version.timeout_seconds - milliseconds / 1000)
+                limit = _DEBUG_SECONDS if environment.debug_port(env.version) else version.timeout_seconds - milliseconds / 1000
+                outcome, took = await env.run(invocation, limit)
                 milliseconds += took
                 env.write(lines.runtime_done(request_id, took, outcome, trace))
                 if env.extensions is not None and env.alive and not env.extensions.is_at_rest:
