@@ -41,10 +41,20 @@ def verify(request: Request, credentials: Credentials, secret: str, now: float, 
         # With x-amz-date the Date line is empty: that header is signed among the amz headers.
         when = "" if "x-amz-date" in request.headers else request.headers.get("date", "")
     to_sign = string_to_sign(request, when, virtual_bucket)
-    expected = base64.b64encode(hmac.digest(secret.encode(), to_sign.encode("latin-1", "replace"), "sha1"))
-    if not hmac.compare_digest(expected, credentials.signature.encode("utf-8", "replace")):
+    forms = [to_sign]
+    if not virtual_bucket and "/" not in request.path[1:]:
+        # boto3 signs "/bucket/" for "/bucket", which is the same resource.
+        head, _, resource = to_sign.rpartition("\n")
+        path, mark, kept = resource.partition("?")
+        forms.append(f"{head}\n{path}/{mark}{kept}")
+    if not any(_signed(form, secret, credentials.signature) for form in forms):
         members = {"AWSAccessKeyId": credentials.access_key, "StringToSign": to_sign, "SignatureProvided": credentials.signature}
         raise SignatureProblem("mismatch", members=members)
+
+
+def _signed(to_sign: str, secret: str, signature: str) -> bool:
+    expected = base64.b64encode(hmac.digest(secret.encode(), to_sign.encode("latin-1", "replace"), "sha1"))
+    return hmac.compare_digest(expected, signature.encode("utf-8", "replace"))
 
 
 def string_to_sign(request: Request, when: str, virtual_bucket: str) -> str:
