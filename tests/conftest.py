@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cloudjar.gateway.inprocess import LocalWorld
+
+# No test is judged by the clock: a busy machine is no failure.
+settings.register_profile("cloudjar", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+settings.load_profile("cloudjar")
 
 
 @pytest.fixture

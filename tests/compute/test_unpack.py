@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudjar.compute.unpack import ArchiveTooLarge, BadArchive, unpack
@@ -182,7 +182,7 @@ def outside(base: Path, inside: Path) -> set[str]:
     return {str(path) for path in base.rglob("*") if inside not in (path, *path.parents)}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None)
 @given(entries=ENTRIES)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_whatever_the_names_are_nothing_outside_is_touched(tmp_path_factory: pytest.TempPathFactory, entries: list) -> None:

@@ -6,7 +6,7 @@ import gzip
 
 import cbor2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudjar.kernel.errors import AwsError
@@ -175,7 +175,7 @@ WORDS = st.sampled_from(
     [b"Action=", b"&", b"Tags.member.1.", b"{", b"}", b'"Item":', b"<", b">", b"/", b"Delete", b"\xa1", b"\x61", b"[", b"null", b"%", b"."]
 )
 BODIES = st.binary(max_size=60) | st.lists(WORDS | st.binary(max_size=4), max_size=30).map(b"".join)
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=150, deadline=None)
 
 
 @pytest.mark.parametrize(("service", "protocol", "operation", "path"), FUZZED)

@@ -233,3 +233,14 @@ def test_a_role_that_is_assumed_from_another_account_is_seen_by_both(world, trai
     assert theirs["userIdentity"] == {"type": "AWSAccount", "principalId": "000000000000", "accountId": "000000000000"}
     assert (mine["sharedEventID"], mine["recipientAccountId"]) == (theirs["sharedEventID"], "000000000000")
     assert theirs["recipientAccountId"] == "111122223333"
+
+
+def test_a_trails_ticks_do_not_run_away_with_a_clock_that_jumps(world, trail, bucket):
+    trail.create_trail(Name="main", S3BucketName=bucket)
+    trail.start_logging(Name="main")
+    world.clock.freeze()
+    before = world.clock.now()
+    world.clock.autojump()
+    for _ in range(3):
+        trail.get_trail_status(Name="main")
+    assert world.clock.now() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SCALARS = st.one_of(
@@ -132,7 +132,7 @@ def everything(client):
     return {(item["id"]["S"], item["n"]["N"]): item for item in client.scan(TableName="things")["Items"]}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_no_item_operation_fails_as_a_server_and_what_fails_changes_nothing(careless, data):
     name = data.draw(st.sampled_from(sorted(CALLS)))
@@ -175,7 +175,7 @@ STATEMENTS = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, deadline=None)
 @given(STATEMENTS, st.lists(VALUES, max_size=2))
 def test_no_statement_fails_as_a_server_and_what_fails_changes_nothing(careless, statement, parameters):
     careless.put_item(TableName="things", Item={"id": {"S": "a"}, "n": {"N": "1"}, "kind": {"S": "k"}, "v": {"L": [{"N": "1"}]}})
@@ -187,7 +187,7 @@ def test_no_statement_fails_as_a_server_and_what_fails_changes_nothing(careless,
         assert everything(careless) == before
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.sampled_from(["k", "l", None]), st.booleans()), max_size=25))
 def test_an_index_always_holds_what_its_table_does(careless, writes):
     for partition, number, kind, keep in writes:

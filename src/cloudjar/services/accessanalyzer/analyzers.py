@@ -63,7 +63,8 @@ def create_analyzer(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     tags = req.get("tags") or {}
     tag_rules.check(tags, "ValidationException")
     _make_role(ctx)
-    ctx.put(Analyzer(name, kind, ctx.now, configuration, timer=ctx.after(scans.tick, name, seconds=scans.next_seconds(kind))))
+    timer = ctx.after(scans.tick, name, seconds=scans.next_seconds(kind), housekeeping=True)
+    ctx.put(Analyzer(name, kind, ctx.now, configuration, timer=timer))
     for rule in req.get("archiveRules") or ():
         archive_rules.add(ctx, name, rule["ruleName"], rule["filter"])
     ctx.set_tags(arn_of(ctx, name), tags)

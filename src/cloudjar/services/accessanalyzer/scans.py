@@ -57,7 +57,7 @@ def tick(ctx: Context, name: str) -> None:
     analyzer = ctx.get(Analyzer, name)
     if analyzer is None:
         return
-    ctx.put(replace(analyzer, timer=ctx.after(tick, name, seconds=next_seconds(analyzer.type))))
+    ctx.put(replace(analyzer, timer=ctx.after(tick, name, seconds=next_seconds(analyzer.type), housekeeping=True)))
     scanned = ctx.world.part(_Scanned)
     if analyzer.type != EXTERNAL or scanned.states.get((ctx.account, ctx.region, name)) != scanned.now():
         ctx.effect(scan, name)

@@ -43,8 +43,8 @@ async def start_logging(ctx: Context, req: dict[str, Any]) -> None:
                 for account in accounts_of(ctx, trail)
                 for head in ctx.at(account=account).where(Head)
             },
-            timer=ctx.after(tick, trail.name, seconds=DELIVER_SECONDS),
-            digest_timer=ctx.after(digests.tick, trail.name, seconds=digests.DIGEST_SECONDS),
+            timer=ctx.after(tick, trail.name, seconds=DELIVER_SECONDS, housekeeping=True),
+            digest_timer=ctx.after(digests.tick, trail.name, seconds=digests.DIGEST_SECONDS, housekeeping=True),
         )
         ctx.put(trail)
         note_data(ctx, trail)
@@ -68,7 +68,7 @@ def tick(ctx: Context, name: str) -> None:
     trail = ctx.get(Trail, name)
     if trail is None or not trail.logging:
         return
-    ctx.put(replace(trail, timer=ctx.after(tick, name, seconds=DELIVER_SECONDS)))
+    ctx.put(replace(trail, timer=ctx.after(tick, name, seconds=DELIVER_SECONDS, housekeeping=True)))
     ctx.effect(deliver, name)
 
 

@@ -41,7 +41,7 @@ def tick(ctx: Context, name: str) -> None:
     trail = ctx.get(Trail, name)
     if trail is None or not trail.logging:
         return
-    ctx.put(replace(trail, digest_timer=ctx.after(tick, name, seconds=DIGEST_SECONDS)))
+    ctx.put(replace(trail, digest_timer=ctx.after(tick, name, seconds=DIGEST_SECONDS, housekeeping=True)))
     if trail.validated:
         ctx.effect(deliver, name)
 

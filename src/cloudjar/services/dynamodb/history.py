@@ -30,7 +30,7 @@ class Replaced(Record):
 def note(ctx: Context, table: Table, key: bytes, old: Stored | None) -> None:
     """Keeps what a change replaces."""
     if storage.begin(ctx, "forget", table.number):
-        ctx.after(forget, table.number, table.recovery_days, at=ctx.now + timedelta(days=table.recovery_days))
+        ctx.after(forget, table.number, table.recovery_days, at=ctx.now + timedelta(days=table.recovery_days), housekeeping=True)
     seq = ctx.world.step(ctx._open(), "dynamodb.history")
     ctx.put(Replaced(table.number, ctx.now, seq, key, old.attributes if old else None, old.size if old else 0))
 
@@ -49,7 +49,7 @@ def forget(ctx: Context, number: int, days: int) -> None:
     for found in doomed:
         ctx.delete(found)
     if following is not None:
-        ctx.after(forget, number, days, at=max(following + timedelta(days=days), ctx.now))
+        ctx.after(forget, number, days, at=max(following + timedelta(days=days), ctx.now), housekeeping=True)
     else:
         storage.end(ctx, "forget", number)
 

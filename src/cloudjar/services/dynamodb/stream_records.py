@@ -63,7 +63,7 @@ def append(ctx: Context, table: Table, before: Item | None, after: Item | None, 
     size = item_size(key_values) + (item_size(new) if new else 0) + (item_size(old) if old else 0)
     event = "INSERT" if before is None else "REMOVE" if after is None else "MODIFY"
     if storage.begin(ctx, "trim", table.stream_number):
-        ctx.after(trim, table.stream_number, at=ctx.now + KEPT)
+        ctx.after(trim, table.stream_number, at=ctx.now + KEPT, housekeeping=True)
     ctx.put(StreamRecord(table.stream_number, sequence, ctx.now, event, key_values, new, old, size, expired))
     watches.ring(ctx, ctx.arn("dynamodb", f"table/{table.name}/stream/{table.latest_stream_label}"))
 
@@ -82,7 +82,7 @@ def trim(ctx: Context, number: int) -> None:
     for found in doomed:
         ctx.delete(found)
     if following is not None:
-        ctx.after(trim, number, at=max(following + KEPT, ctx.now))
+        ctx.after(trim, number, at=max(following + KEPT, ctx.now), housekeeping=True)
         return
     storage.end(ctx, "trim", number)
     stream = ctx.get(Stream, number)

@@ -48,4 +48,4 @@ def end(ctx: Context, number: int) -> None:
     stream = ctx.get(Stream, number)
     if stream is not None:
         ctx.put(replace(stream, status="DISABLED", ended=ctx.now, last_sequence=last_sequence(ctx, number)))
-        ctx.after(trim, number, at=ctx.now + KEPT)
+        ctx.after(trim, number, at=ctx.now + KEPT, housekeeping=True)

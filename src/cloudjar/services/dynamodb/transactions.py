@@ -192,7 +192,7 @@ def replayed(ctx: Context, token: str, wishes: list[Any]) -> bool:
             raise errors.idempotency_mismatch()
         return True
     ctx.put(Transaction(token, digest, ctx.now))
-    ctx.after(forget_token, token, seconds=REMEMBERED.total_seconds())
+    ctx.after(forget_token, token, seconds=REMEMBERED.total_seconds(), housekeeping=True)
     return False
 
 

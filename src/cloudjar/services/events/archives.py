@@ -87,7 +87,7 @@ def create_archive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     uid = ctx.world.step(ctx._open(), "events.archive")
     archive = Archive(name, bus.name, ctx.now, uid, pattern, req.get("Description"), req.get("RetentionDays") or 0)
     ctx.put(archive)
-    ctx.after(expire, name, uid, seconds=DAY)
+    ctx.after(expire, name, uid, seconds=DAY, housekeeping=True)
     return _state(ctx, archive)
 
 
@@ -163,7 +163,7 @@ def expire(ctx: Context, name: str, uid: int) -> None:
             ctx.delete(event)
         size = archive.size - sum(len(event.event.encode()) for event in gone)
         ctx.put(replace(archive, events=archive.events - len(gone), size=size))
-    ctx.after(expire, name, uid, seconds=DAY)
+    ctx.after(expire, name, uid, seconds=DAY, housekeeping=True)
 
 
 @timer

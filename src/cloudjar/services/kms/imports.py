@@ -52,7 +52,7 @@ async def get_parameters_for_import(ctx: Context, req: dict[str, Any]) -> dict[s
         expires = ctx.now + timedelta(hours=VALID_HOURS)
         parameters = ctx.put(ImportParameters(secret_bytes(TOKEN), key.id, req["WrappingAlgorithm"], private, expires))
         # Kept a while longer, so that a late import is told why it fails.
-        ctx.after(forget_parameters, parameters.token.hex(), at=expires + timedelta(hours=VALID_HOURS))
+        ctx.after(forget_parameters, parameters.token.hex(), at=expires + timedelta(hours=VALID_HOURS), housekeeping=True)
         return {
             "KeyId": key.arn,
             "ImportToken": parameters.token,

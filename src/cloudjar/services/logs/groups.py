@@ -240,7 +240,7 @@ def put_retention_policy(ctx: Context, req: dict[str, Any]) -> None:
         raise errors.invalid_retention(days)
     group = find_group(ctx, req["logGroupName"])
     if group.retention_days is None:
-        ctx.after(expire_events, group.name, group.uid, seconds=86_400)
+        ctx.after(expire_events, group.name, group.uid, seconds=86_400, housekeeping=True)
     ctx.put(replace(group, retention_days=days))
 
 
@@ -268,7 +268,7 @@ def expire_events(ctx: Context, name: str, uid: int) -> None:
         ctx.delete(event)
     size = sum(len(event.message.encode()) + 26 for event in expired)
     ctx.put(replace(group, stored_bytes=max(0, group.stored_bytes - size)))
-    ctx.after(expire_events, name, uid, seconds=0 if len(expired) == PURGED_AT_ONCE else 86_400)
+    ctx.after(expire_events, name, uid, seconds=0 if len(expired) == PURGED_AT_ONCE else 86_400, housekeeping=True)
 
 
 # Tags: the older operations name a group, the newer ones an ARN.

@@ -80,7 +80,7 @@ def start_query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     )
     ctx.put(query)
     ctx.effect(run, query.id)
-    ctx.after(forget, query.id, seconds=KEPT_SECONDS)
+    ctx.after(forget, query.id, seconds=KEPT_SECONDS, housekeeping=True)
     return {"queryId": query.id}
 
 

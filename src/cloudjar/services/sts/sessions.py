@@ -94,7 +94,7 @@ def issue(
         claims=claims or {},
     )
     ctx.put(session)
-    ctx.after(forget_session, key_id, at=session.expires + KEPT_AFTER_END)
+    ctx.after(forget_session, key_id, at=session.expires + KEPT_AFTER_END, housekeeping=True)
     return session
 
 
