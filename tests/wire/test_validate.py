@@ -42,7 +42,7 @@ def refused(service: str, operation: str, params: dict[str, Any]) -> AwsError:
             "logs",
             "CreateLogGroup",
             {"logGroupName": ""},
-            "ValidationException",
+            "InvalidParameterException",
             "2 validation errors detected: Value '' at 'logGroupName' failed to satisfy constraint: "
             "Member must have length greater than or equal to 1; Value '' at 'logGroupName' failed to satisfy constraint: "
             "Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+",

@@ -88,6 +88,7 @@ SERVICE_POLICIES: dict[str, Policy] = {
     "docdb": OLD_QUERY,
     "elasticache": OLD_QUERY,
     "lambda": Policy(coral("ValidationException"), lenient_enums=frozenset(["Runtime", "Architecture"])),
+    "logs": Policy(coral("InvalidParameterException")),
     "neptune": OLD_QUERY,
     "rds": OLD_QUERY,
     "redshift": OLD_QUERY,

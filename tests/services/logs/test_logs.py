@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.config import Config
 
 
 @pytest.fixture
@@ -145,6 +146,60 @@ def test_events_too_old_and_too_new_are_rejected_and_said_so(world, logs, stream
     assert put(world, "old", offset=-15 * day)["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
     assert put(world, "fine", "new", step=3 * hour)["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 1}
     assert [e["message"] for e in logs.filter_log_events(logGroupName="/app")["events"]] == ["fine"]
+
+
+def test_rejected_events_do_not_count_as_stored(world, logs, stream):
+    put(world, "12345678", "too new", step=3 * 3_600_000)
+    assert logs.describe_log_groups()["logGroups"][0]["storedBytes"] == 8 + 26
+
+
+def test_expired_events_are_rejected_and_said_so(world, logs, stream):
+    logs.put_retention_policy(logGroupName="/app", retentionInDays=1)
+    hour = 3_600_000
+    rejected = put(world, "expired", "fine", offset=-25 * hour, step=2 * hour)["rejectedLogEventsInfo"]
+    assert rejected == {"expiredLogEventEndIndex": 1}
+    assert [e["message"] for e in logs.filter_log_events(logGroupName="/app")["events"]] == ["fine"]
+
+
+def test_a_batch_holds_a_mebibyte_with_26_bytes_for_each_event(world, logs, stream, aws_error):
+    half = "x" * (524_288 - 26)
+    put(world, half, half)
+    with aws_error("InvalidParameterException", "Upload too large: 1048577 bytes exceeds limit of 1048576"):
+        put(world, half, half + "x")
+    with aws_error("InvalidParameterException", "Upload too large"):
+        put(world, half, "é" * (len(half) // 2 + 1))
+    with aws_error("InvalidParameterException", "Log event too large: 1048577 bytes exceeds limit of 1048576"):
+        put(world, "x" * (1_048_576 - 25))
+    (stored,) = logs.describe_log_groups()["logGroups"]
+    assert stored["storedBytes"] == 1_048_576
+
+
+@pytest.mark.parametrize("messages", [[], [""], ["x"] * 10_001])
+def test_a_batch_has_up_to_ten_thousand_events_with_messages(world, logs, stream, aws_error, messages):
+    unchecked = world.client("logs", config=Config(parameter_validation=False))
+    events = [{"timestamp": now(world), "message": message} for message in messages]
+    with aws_error("InvalidParameterException", "at 'logEvents"):
+        unchecked.put_log_events(logGroupName="/app", logStreamName="one", logEvents=events)
+    assert logs.filter_log_events(logGroupName="/app")["events"] == []
+
+
+def test_a_reader_at_an_end_can_turn_round(world, logs, stream):
+    put(world, *"abc", step=1)
+    of = {"logGroupName": "/app", "logStreamName": "one"}
+    end = logs.get_log_events(**of, startFromHead=True)
+    over = logs.get_log_events(**of, nextToken=end["nextForwardToken"])
+    assert (over["events"], over["nextForwardToken"]) == ([], end["nextForwardToken"])
+    back = logs.get_log_events(**of, nextToken=over["nextBackwardToken"])
+    assert [e["message"] for e in back["events"]] == list("abc")
+    over = logs.get_log_events(**of, nextToken=back["nextBackwardToken"])
+    assert (over["events"], over["nextBackwardToken"]) == ([], back["nextBackwardToken"])
+    ahead = logs.get_log_events(**of, nextToken=over["nextForwardToken"])
+    assert [e["message"] for e in ahead["events"]] == list("abc")
+
+
+def test_the_streams_that_were_searched_are_not_listed_any_more(world, logs, stream):
+    put(world, "x")
+    assert logs.filter_log_events(logGroupName="/app")["searchedLogStreams"] == []
 
 
 def test_events_need_their_group_and_stream(world, logs, aws_error):

@@ -111,3 +111,23 @@ def test_lists_are_unnested_and_functions_work(world, logs, query, expected):
     world.settle()
     rows = logs.get_query_results(queryId=started["queryId"])["results"]
     assert [" ".join(cell["value"] for cell in row if cell["field"] != "@ptr") for row in rows] == expected
+
+
+def test_results_come_in_pages(world, logs, ask, aws_error):
+    now = int(world.clock.now().timestamp())
+    query = {"logGroupName": "g", "startTime": now - 3600, "endTime": now, "queryString": "fields ms | limit 5"}
+    ids = [logs.start_query(**query)["queryId"] for _ in range(2)]
+    world.settle()
+    pages, more = [], {}
+    while True:
+        page = logs.get_query_results(queryId=ids[0], maxItems=2, **more)
+        pages.append(page["results"])
+        if "nextToken" not in page:
+            break
+        more = {"nextToken": page["nextToken"]}
+    assert [len(page) for page in pages] == [2, 2, 1]
+    whole = logs.get_query_results(queryId=ids[0])
+    assert [row for page in pages for row in page] == whole["results"]
+    assert "nextToken" not in whole
+    with aws_error("InvalidParameterException", "nextToken"):
+        logs.get_query_results(queryId=ids[1], **more)

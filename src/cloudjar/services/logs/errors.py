@@ -53,12 +53,12 @@ def batch_too_long() -> AwsError:
     return invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
 
 
-def batch_too_large() -> AwsError:
-    return invalid("Upload too large: more than 1048576 bytes")
+def batch_too_large(size: int, limit: int) -> AwsError:
+    return invalid(f"Upload too large: {size} bytes exceeds limit of {limit}")
 
 
-def event_too_large() -> AwsError:
-    return invalid("Log event too large: more than 1048576 bytes")
+def event_too_large(size: int, limit: int) -> AwsError:
+    return invalid(f"Log event too large: {size} bytes exceeds limit of {limit}")
 
 
 def bad_pattern(message: str) -> AwsError:

@@ -36,7 +36,7 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     group = find_group(ctx, req["logGroupName"])
     stream = find_stream(ctx, group, req["logStreamName"])
     batch = req["logEvents"]
-    size = _check_batch(batch)
+    _check_batch(batch)
     now = milliseconds(ctx.now)
     expired = group.oldest(ctx.now)
     rejected: dict[str, int] = {}
@@ -53,6 +53,7 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         else:
             kept.append(ctx.put(LogEvent(group.uid, stream.uid, time, first_seq + at, event["message"], now)))
     if kept:
+        size = sum(_size(event.message) for event in kept)
         ctx.put(
             replace(
                 stream,
@@ -76,18 +77,21 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _check_batch(batch: list[dict[str, Any]]) -> int:
-    sizes = [len(event["message"].encode("utf-8", "surrogatepass")) + EVENT_OVERHEAD for event in batch]
-    if any(size > LARGEST_BATCH for size in sizes):
-        raise errors.event_too_large()
+def _size(message: str) -> int:
+    return len(message.encode("utf-8", "surrogatepass")) + EVENT_OVERHEAD
+
+
+def _check_batch(batch: list[dict[str, Any]]) -> None:
+    sizes = [_size(event["message"]) for event in batch]
+    if max(sizes) > LARGEST_BATCH:
+        raise errors.event_too_large(max(sizes), LARGEST_BATCH)
     if sum(sizes) > LARGEST_BATCH:
-        raise errors.batch_too_large()
+        raise errors.batch_too_large(sum(sizes), LARGEST_BATCH)
     times = [event["timestamp"] for event in batch]
     if times != sorted(times):
         raise errors.events_out_of_order()
     if times[-1] - times[0] > DAY:
         raise errors.batch_too_long()
-    return sum(sizes)
 
 
 @operation(on=stream_resource)
@@ -121,8 +125,12 @@ def get_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if found:
         first, last = found[0][0], found[-1][0]
     elif token:
-        # At either end AWS gives the same token back: that is how a reader knows.
+        # At either end AWS gives the same token back: that is how a reader knows. The other one leads back over the last event read.
         first = last = paging.decode_token(token[2:], errors.invalid_token())
+        if forwards:
+            first += b"\0"
+        else:
+            last = last[:-1]
     else:
         first = last = encode(("", "", LogEvent.__table__.name, group.uid, stream.uid, start))
     return {

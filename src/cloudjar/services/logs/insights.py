@@ -14,6 +14,7 @@ from cloudjar.kernel import paging
 from cloudjar.kernel.blobs import EMPTY, Blob
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.keys import decode, encode
 from cloudjar.kernel.marks import effect, operation, timer
 from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.records import Record, record, replace
@@ -30,6 +31,8 @@ _PIECE = 5000
 """Events that are worked on at a time."""
 KEPT_SECONDS = 7 * 86_400
 MOST_GROUPS = 50
+MOST_RESULTS = 10_000
+"""Of one answer."""
 
 
 @record("logs.query", key="id", blobs=lambda query: [query.results.id] if query.results.id else [])
@@ -191,11 +194,25 @@ def _find(ctx: Context, query_id: str) -> StoredQuery:
 
 @operation()
 def get_query_results(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req.get("nextToken") or "maxItems" in req:
-        raise not_implemented("logs", "GetQueryResults", "pages")
     query = _find(ctx, req["queryId"])
     results = json.loads(ctx.blobs.read(query.results)) if query.results.size else []
-    return {"queryLanguage": "CWLI", "results": results, "statistics": query.statistics, "status": query.status}
+    start = _start(query, req.get("nextToken"))
+    end = start + (req.get("maxItems") or MOST_RESULTS)
+    answer = {"queryLanguage": "CWLI", "results": results[start:end], "statistics": query.statistics, "status": query.status}
+    return answer | ({"nextToken": paging.encode_token(encode((query.id, end)))} if end < len(results) else {})
+
+
+def _start(query: StoredQuery, token: str | None) -> int:
+    """Where in a query's results a page starts."""
+    if not token:
+        return 0
+    try:
+        of, start = decode(paging.decode_token(token, errors.invalid_token()))
+    except (ValueError, IndexError):
+        raise errors.invalid_token() from None
+    if of != query.id or not isinstance(start, int):
+        raise errors.invalid_token()
+    return start
 
 
 @operation()
