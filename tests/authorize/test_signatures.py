@@ -61,8 +61,13 @@ def test_a_wrong_secret_is_refused_in_the_services_words(world, person, service,
     ],
 )
 def test_a_key_that_nobody_issued_is_refused(world, service, operation, expected):
-    client = world.client(service, access_key="AKIAIOSFODNN7EXAMPLE", secret="x")
+    client = world.client(service, access_key="AKIAQQQQQQQQQQQQQQQQ", secret="x")
     assert code_of(getattr(client, operation)) == expected
+
+
+@pytest.mark.parametrize("key", ["test", "testing", "dummy", "AKIAIOSFODNN7EXAMPLE"])
+def test_placeholders_are_the_default_accounts_root(world, key):
+    assert world.client("sts", access_key=key, secret="anything").get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:root"
 
 
 def test_an_inactive_key_is_refused(person):

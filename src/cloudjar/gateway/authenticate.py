@@ -47,6 +47,12 @@ USED_GRANULARITY = timedelta(minutes=1)
 """When a key was last used is kept to the minute: a write for each call would say no more."""
 
 
+PLACEHOLDERS = frozenset(
+    "test testing dummy fake foo foobar local localstack mock mock_access_key fakeMyKeyId AKIAIOSFODNN7EXAMPLE AKIAI44QH8DHBEXAMPLE".split()
+)
+"""What test suites write where a key must stand, and the keys of AWS's own documentation: nobody can have been issued one of them."""
+
+
 class Authenticator:
     """Verifies requests; one for a jar. `strict` refuses the keys that stand for a root user without a secret."""
 
@@ -60,7 +66,7 @@ class Authenticator:
     ) -> tuple[Principal, bytes | Body]:
         """The caller, and the body to go on with: one that is signed in chunks is verified as it is read.
 
-        `test` is the default account's root and 12 digits are that account's; other keys must have been issued by this world's
+        `test` and other placeholders are the default account's root, 12 digits are that account's; other keys must have been issued by this world's
         IAM or STS, and sign what they send. Raises AwsError in the words of the service that is called.
         """
         key = target.access_key
@@ -142,7 +148,7 @@ class Authenticator:
 
 def unsigned_root(key: str) -> Principal | None:
     """The root user that a well-known access key stands for; None for a real one."""
-    if key == "test":
+    if key in PLACEHOLDERS:
         return root_of(DEFAULT_ACCOUNT, key)
     if len(key) == 12 and key.isdecimal() and key.isascii():
         return root_of(key, key)
