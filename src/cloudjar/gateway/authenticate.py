@@ -48,7 +48,10 @@ USED_GRANULARITY = timedelta(minutes=1)
 
 
 PLACEHOLDERS = frozenset(
-    "test testing dummy fake foo foobar local localstack mock mock_access_key fakeMyKeyId AKIAIOSFODNN7EXAMPLE AKIAI44QH8DHBEXAMPLE".split()
+    [
+        *("test", "testing", "dummy", "fake", "foo", "foobar", "local", "localstack", "mock", "mock_access_key", "fakeMyKeyId"),
+        *("AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"),
+    ]
 )
 """What test suites write where a key must stand, and the keys of AWS's own documentation: nobody can have been issued one of them."""
 
@@ -66,8 +69,8 @@ class Authenticator:
     ) -> tuple[Principal, bytes | Body]:
         """The caller, and the body to go on with: one that is signed in chunks is verified as it is read.
 
-        `test` and other placeholders are the default account's root, 12 digits are that account's; other keys must have been issued by this world's
-        IAM or STS, and sign what they send. Raises AwsError in the words of the service that is called.
+        `test` and other placeholders are the default account's root, 12 digits are that account's; other keys must have been
+        issued by this world's IAM or STS, and sign what they send. Raises AwsError in the words of the service that is called.
         """
         key = target.access_key
         if target.service == "s3" and target.region and not is_region(target.region):
