@@ -167,7 +167,6 @@ def test_a_role_that_lambda_may_not_assume_is_refused(functions: Functions, worl
     [
         {"PackageType": "Image", "Code": {"ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/x:1"}},
         {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
-        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
     ],
 )
 def test_what_is_not_done_is_refused_plainly(functions: Functions, option: dict[str, Any], aws_error: Any) -> None:

@@ -64,7 +64,7 @@ def test_a_standby_has_run_none_of_the_functions_code_and_has_no_credentials(fun
     functions.python("py", "print('loaded')\ndef handler(e, c):\n    pass\n", MemorySize=256)
     env = ready()
     assert env.session.access_key == ""
-    assert env._lines == []
+    assert env.log._lines == []
     assert "loaded\n" in functions.invoke("py").log
 
 

@@ -202,7 +202,17 @@ class Connection(asyncio.Protocol):
             case ("POST", "init", "error"):
                 self._side.init_error(body, error_type)
                 self.write(202, _ACCEPTED)
-            case (_, "invocation", "next") | (_, "invocation", _, "response" | "error") | (_, "init", "error"):
+            case ("GET", "restore", "next"):
+                self.wait_for(self._side.restore_next, self._side.gone)
+            case ("POST", "restore", "error"):
+                self._side.restore_error(body, error_type)
+                self.write(202, _ACCEPTED)
+            case (
+                (_, "restore", "next" | "error")
+                | (_, "invocation", "next")
+                | (_, "invocation", _, "response" | "error")
+                | (_, "init", "error")
+            ):
                 raise Refused(405, "MethodNotAllowed", "405 method not allowed")
             case _:
                 raise Refused(404, "NotFound", "404 page not found")

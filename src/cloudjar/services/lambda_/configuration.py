@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes, sealed_environment
+from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes, sealed_environment, snap_start
 from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
 from cloudjar.services.lambda_.functions import (
     Code,
@@ -69,8 +69,6 @@ def _unsupported(req: dict[str, Any], op: str) -> None:
     vpc = req.get("VpcConfig") or {}
     if vpc.get("SubnetIds") or vpc.get("SecurityGroupIds"):
         raise no("VpcConfig")
-    if (req.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
-        raise no("SnapStart")
     for member in (
         "FileSystemConfigs",
         "TenancyConfig",
@@ -127,6 +125,8 @@ def _settings(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         fields["storage_mb"] = req["EphemeralStorage"]["Size"]
     if req.get("Layers") is not None:
         fields["layers"] = check_layers(ctx, req["Layers"])
+    if (req.get("SnapStart") or {}).get("ApplyOn"):
+        fields["snap_start"] = req["SnapStart"]["ApplyOn"]
     if (req.get("TracingConfig") or {}).get("Mode"):
         fields["tracing"] = req["TracingConfig"]["Mode"]
     if req.get("LoggingConfig"):
@@ -191,6 +191,7 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         _check_runnable(runtime, "CreateFunction")
         check_tags(req.get("Tags") or {})
         settings = _settings(ctx, req)
+        snap_start.check(settings.get("snap_start", "None"), runtime, settings.get("storage_mb", 512))
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
         _check_role(ctx, req["Role"])
@@ -271,6 +272,7 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     runtimes.may_move(before, after, now)
     _check_runnable(after, "UpdateFunctionConfiguration")
     settings = _settings(ctx, req)
+    snap_start.check(settings.get("snap_start", old.snap_start), after, settings.get("storage_mb", old.storage_mb))
     _check_size(ctx, old.code, settings.get("layers", old.layers))
     if req.get("Role") and req["Role"] != old.role:
         _check_role(ctx, req["Role"])

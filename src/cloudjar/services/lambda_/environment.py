@@ -89,7 +89,6 @@ def variables(version: Version, *, region: str, stream: str, runtime_api: str, a
         "AWS_LAMBDA_LOG_GROUP_NAME": version.logs_to,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_LAMBDA_LOG_FORMAT": version.log_format,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_ACCESS_KEY_ID": session.access_key,
         "AWS_SECRET_ACCESS_KEY": session.secret_key,

@@ -146,6 +146,26 @@ def recursive(name: str) -> AwsError:
     )
 
 
+def snapshot_not_ready() -> AwsError:
+    text = "Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE."
+    return AwsError("SnapStartNotReadyException", text, status=409, members={"Type": "User"})
+
+
+def in_state(state: str) -> AwsError:
+    return _user(
+        "ResourceConflictException",
+        f"The operation cannot be performed at this time. The function is currently in the following state: {state}",
+    )
+
+
+def not_restored(status: str) -> AwsError:
+    if status == "timeout":
+        text = "Lambda couldn't restore the snapshot within the timeout limit."
+        return AwsError("SnapStartTimeoutException", text, status=408, members={"Type": "User"})
+    text = "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."
+    return AwsError("SnapStartException", text, status=400, members={"Type": "User"})
+
+
 def key_not_usable(error: AwsError) -> AwsError:
     return invalid(
         "Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant. "

@@ -13,27 +13,20 @@ from cloudjar.compute.networks import Network
 from cloudjar.compute.spec import Spec
 from cloudjar.kernel.clock import monotonic_seconds, wall_seconds
 from cloudjar.services.lambda_.environment import Session
-from cloudjar.services.lambda_.extensions import INTERNAL_SHUTDOWN_SECONDS, SHUTDOWN_SECONDS, Extensions
+from cloudjar.services.lambda_.environment_log import EnvironmentLog
+from cloudjar.services.lambda_.extensions import Extensions
 from cloudjar.services.lambda_.functions import Version
-from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, exited, failure, posted_error, timed_out
+from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, Restored, exited, failure, posted_error, timed_out
 from cloudjar.services.lambda_.pipe import Pipe
 from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket, not_allowed
 from cloudjar.services.lambda_.streamed_answer import StreamedAnswer
 from cloudjar.services.lambda_.system_log import SystemLog
 from cloudjar.services.lambda_.telemetry import Destination, Telemetry
 
-Ship = Callable[[Any, list[tuple[datetime, str]]], None]
-"""Stores lines of an environment's log."""
-
 INIT_SECONDS = 10.0
 """How long initialisation may take before it is cut off and tried again within the first invocation."""
 _SETTLE_SECONDS = 0.1
 """How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again."""
-
-_TAIL = 4096
-"""Letters at most that LogType Tail gives; its 4 KiB are counted in bytes later."""
-_SHIP_SECONDS = 1.0
-_SHIP_BYTES = 256 * 1024
 
 _ENDED = "\1"
 """What a line of the supervisor begins with: `\\1NUMBER CODE`, or `\\1runtime CODE`."""
@@ -57,6 +50,7 @@ class ExecutionEnvironment:
         self.account = account
         self.version = version
         self.stream = ""
+        self.log = EnvironmentLog(now)
         self.session = Session("", "", "")
         self.expires: datetime | None = None
         """When its credentials do, in world time."""
@@ -71,9 +65,9 @@ class ExecutionEnvironment:
         self.idle_since = 0.0
         self.init_ms: float | None = None
         """What initialisation took, until an invocation has reported it."""
+        self.restored: Restored | None = None
+        """What going on from its snapshot took, until an invocation has reported it."""
         self.peak_bytes = 0
-        self.tail = ""
-        """The end of what has been written since the last invocation ended, for LogType Tail."""
         self.pipe: Pipe | None = None
         """What it waits at: while it is a standby, or until its extensions have registered."""
         self.extensions: Extensions | None = None
@@ -85,16 +79,15 @@ class ExecutionEnvironment:
         self.is_started = False
         self.ending = "spindown"
         """Why it ends, as extensions are told."""
-        self._ship: Ship | None = None
-        self._lines: list[tuple[datetime, str]] = []
-        self._bytes = 0
-        self._shipping: asyncio.TimerHandle | None = None
         self.driver = driver
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._turn: asyncio.Future[str] = self._loop.create_future()
         self._answer: asyncio.Future[Outcome] | None = None
         self._deliver: Deliver | None = None
+        self._go_on: Deliver | None = None
+        """The runtime is initialised and waits to be restored."""
+        self._is_restoring = False
         self._invocation: Invocation | None = None
         self._first_id = ""
         """The request that it was made for."""
@@ -102,7 +95,8 @@ class ExecutionEnvironment:
         self._init_failure: Outcome | None = None
         self._failed: asyncio.Future[Outcome] | None = None
         """Told of an extension's failure while neither the runtime nor a caller waits."""
-        self._runtime_gone = False
+        self.runtime_gone = False
+        """The runtime's process has ended."""
         self._seen = 0
         """Counts lines of output."""
         self._deadline = 0.0
@@ -110,11 +104,14 @@ class ExecutionEnvironment:
         """The runtime has the invocation and has not answered it."""
         self._carriage = version.runtime.startswith(("python", "nodejs"))
 
-    # Life
+    @property
+    def init_type(self) -> str:
+        """AWS_LAMBDA_INITIALIZATION_TYPE."""
+        if self.version.has_snapshot:
+            return "snap-start"
+        return "provisioned-concurrency" if self.provisioned else "on-demand"
 
-    def adopt(self, stream: str, ship: Ship) -> None:
-        """Gives it the log stream that it writes to; `ship` stores lines of log there."""
-        self.stream, self._ship = stream, ship
+    # Life
 
     async def start(self, spec: Spec) -> None:
         """Starts the runtime. Raises StartFailed."""
@@ -136,18 +133,39 @@ class ExecutionEnvironment:
         self.init_ms = (monotonic_seconds() - started) * 1000
         problem: Outcome | None = None
         if event != _READY:
-            await self._drain()
+            await self.drain()
             problem = self._init_failure
             if problem is None:
                 assert self._exit is not None
                 problem = exited(self._exit, request_id)
         lines = SystemLog(self.version, self._now, self.telemetry)
-        self.write(lines.init_runtime_done(problem), in_tail=False)
+        self.log.write(lines.init_runtime_done(problem), in_tail=False)
         if problem is None:
-            self.write(lines.init_report(self.init_ms, "init", None), in_tail=False)
+            self.log.write(lines.init_report(self.init_ms, "init", None), in_tail=False)
         if self.telemetry is not None:
             self.telemetry.initialised()
         return problem
+
+    async def restore(self, request_id: str, seconds: float) -> Outcome | None:
+        """Lets an initialised runtime go on (SnapStart); what went wrong if it does not ask for work."""
+        self._first_id = request_id
+        go_on, self._go_on = self._go_on, None
+        if go_on is None:
+            # A runtime without hooks asks for work at once.
+            return None
+        turn = self._turn = self._loop.create_future()
+        self._is_restoring = True
+        go_on({}, b"")
+        try:
+            event = await asyncio.wait_for(asyncio.shield(turn), seconds)
+        except TimeoutError:
+            return timed_out(int(seconds), request_id)
+        finally:
+            self._is_restoring = False
+        await self.drain()
+        if event == _READY:
+            return None
+        return self._init_failure or exited(self._exit or ExitStatus(1), request_id)
 
     async def run(self, invocation: Invocation, limit: float) -> tuple[Outcome, float]:
         """One invocation of at most `limit` seconds, and the milliseconds that it took. If it is not `alive` afterwards, it is used up."""
@@ -176,7 +194,7 @@ class ExecutionEnvironment:
         elif self.alive:
             await self._settled()
         milliseconds = (monotonic_seconds() - started) * 1000
-        await self._drain()
+        await self.drain()
         self._invocation = None
         return outcome, milliseconds
 
@@ -204,33 +222,12 @@ class ExecutionEnvironment:
         resting.cancel()
         if problem is not None:
             self.alive = False
-        await self._drain()
+        await self.drain()
         return problem, (monotonic_seconds() - started) * 1000
-
-    async def shut_down(self) -> None:
-        """Has the runtime and the extensions end by themselves, for as long as Lambda would wait."""
-        extensions = self.extensions
-        assert extensions is not None
-        extensions.is_ending, self.alive = True, False
-        has_external = bool(extensions.external)
-        seconds = SHUTDOWN_SECONDS if has_external else INTERNAL_SHUTDOWN_SECONDS
-        if self.telemetry is not None:
-            await asyncio.wait({asyncio.ensure_future(self.telemetry.flush())}, timeout=seconds / 2)
-        try:
-            stopping: asyncio.Future[Any] = asyncio.ensure_future(self.driver.stop(self.id, seconds))
-            telling: asyncio.Future[Any] = asyncio.ensure_future(self._tell_extensions(extensions, wall_seconds() + seconds))
-            await asyncio.wait({stopping, telling} if has_external else {stopping}, return_when=asyncio.FIRST_COMPLETED)
-            telling.cancel()
-            stopping.cancel()
-            await asyncio.gather(telling, stopping, return_exceptions=True)
-        finally:
-            if self.telemetry is not None:
-                self.telemetry.close()
-        await self._drain()
 
     def close(self) -> None:
         """Lets the socket go, and stores the last lines."""
-        self.flush()
+        self.log.flush()
         if self.pipe is not None:
             self.pipe.close()
         if self.socket is not None:
@@ -246,37 +243,9 @@ class ExecutionEnvironment:
         except NotRunning:
             pass
         init, self.init_ms = self.init_ms, None
+        restored, self.restored = self.restored, None
         memory = self.version.memory_mb
-        return Report(milliseconds, memory, min(memory, max(1, -(-self.peak_bytes >> 20))), init)
-
-    def write(self, text: str, *, in_tail: bool = True) -> None:
-        """Adds to the log, whole lines. It is stored within a second, or at the latest by `flush`."""
-        if not text:
-            return
-        self._lines.append((self._now(), text))
-        self._bytes += len(text)
-        if in_tail:
-            self.tail = (self.tail + text)[-_TAIL:]
-        if self._bytes > _SHIP_BYTES:
-            self.flush()
-        elif self._shipping is None:
-            self._shipping = self._loop.call_later(_SHIP_SECONDS, self.flush)
-
-    def flush(self) -> None:
-        """Stores what has been written."""
-        if self._shipping is not None:
-            self._shipping.cancel()
-            self._shipping = None
-        if self._ship is None:
-            return
-        lines, self._lines, self._bytes = self._lines, [], 0
-        if lines:
-            self._ship(self, lines)
-
-    def take_tail(self) -> str:
-        """The tail of one invocation's log; the next one's starts empty."""
-        tail, self.tail = self.tail, ""
-        return tail
+        return Report(milliseconds, memory, min(memory, max(1, -(-self.peak_bytes >> 20))), init, restored)
 
     # What the runtime asks
 
@@ -294,7 +263,21 @@ class ExecutionEnvironment:
         if not self._turn.done():
             self._turn.set_result(_READY)
 
+    def restore_next(self, deliver: Deliver) -> None:
+        if self._turn.done() or self._answer is not None or not self.version.has_snapshot:
+            raise not_allowed("Ready", "RestoreReady")
+        self._go_on = deliver
+        self._turn.set_result(_READY)
+
+    def restore_error(self, body: bytes, error_type: str) -> None:
+        if self._turn.done() or not self._is_restoring:
+            raise not_allowed("Ready", "RestoreError")
+        self._init_failure = posted_error(body, error_type)
+        self._turn.set_result(_FAILED)
+
     def gone(self, deliver: Deliver) -> None:
+        if self._go_on == deliver:
+            self._go_on, self.alive = None, False
         if self._deliver == deliver:
             self._deliver = None
             if self._turn.done():
@@ -335,13 +318,12 @@ class ExecutionEnvironment:
         extension = self.extension_side().find(id)
         assert self.telemetry is not None
         label, *types = self.telemetry.subscribe(extension.name, api, body)
-        self.write(SystemLog(self.version, self._now).subscribed(label, extension.name, types), in_tail=False)
+        self.log.write(SystemLog(self.version, self._now).subscribed(label, extension.name, types), in_tail=False)
 
     def have_extensions(self, names: tuple[str, ...]) -> None:
         """It has extensions: external ones of these names, and whatever registers from within its runtime."""
         self.extensions = Extensions(self.id, self.version, self.account, names, self._extension_failed)
-        kind = "provisioned-concurrency" if self.provisioned else "on-demand"
-        self.telemetry = Telemetry(self._now, self._send, init_type=kind)
+        self.telemetry = Telemetry(self._now, self._send, init_type=self.init_type)
         SystemLog(self.version, self._now, self.telemetry).init_start(self.runtime)
 
     # Inside
@@ -379,7 +361,7 @@ class ExecutionEnvironment:
         extensions.is_open = False
         lines = SystemLog(self.version, self._now, self.telemetry)
         for extension in extensions.all.values():
-            self.write(lines.extension(extension.name, extension.state, extension.events, extension.error), in_tail=False)
+            self.log.write(lines.extension(extension.name, extension.state, extension.events, extension.error), in_tail=False)
         return event
 
     def _extension_failed(self, kind: str, message: str) -> None:
@@ -394,19 +376,13 @@ class ExecutionEnvironment:
             self._init_failure = outcome
             self._turn.set_result(_FAILED)
 
-    async def _tell_extensions(self, extensions: Extensions, deadline: float) -> None:
-        """The runtime ends first."""
-        while not self._runtime_gone:
-            await asyncio.sleep(0.005)
-        await extensions.shut_down(self.ending, deadline)
-
     def _child_ended(self, text: str) -> None:
         """A line of the supervisor."""
         who, _, code = text[1:].partition(" ")
         if not code.isdecimal() or self.extensions is None:
             return
         if who == "runtime":
-            self._runtime_gone = True
+            self.runtime_gone = True
             number = int(code)
             self._runtime_ended(ExitStatus(None, number - 128) if 128 < number < 193 else ExitStatus(number))
         elif who.isdecimal() and int(who) < len(self.extensions.external):
@@ -451,7 +427,7 @@ class ExecutionEnvironment:
             self._answer.set_result(timed_out(self.version.timeout_seconds, self._id()))
 
     def _exited(self, _: str, status: ExitStatus) -> None:
-        self._runtime_gone = True
+        self.runtime_gone = True
         self.peak_bytes = max(self.peak_bytes, status.peak_memory_bytes or 0)
         self._runtime_ended(status)
 
@@ -476,7 +452,7 @@ class ExecutionEnvironment:
         self._seen += 1
         if self.telemetry is not None:
             self.telemetry.line(kind, text + "\n")
-        self.write(text + "\n")
+        self.log.write(text + "\n")
 
     async def _settled(self) -> None:
         turn = self._turn
@@ -485,7 +461,7 @@ class ExecutionEnvironment:
             await turn
             alarm.cancel()
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
         """What the runtime wrote before it spoke lies in its pipe: the event loop reads it in its next round."""
         while True:
             before = self._seen

@@ -72,13 +72,23 @@ class Version(Record):
     system_log_level: str = ""
     tracing: str = "PassThrough"
     dead_letter_arn: str = ""
+    snap_start: str = "None"
+    """Or "PublishedVersions"."""
     state: str = "Active"
+    state_reason: str = ""
+    state_reason_code: str = ""
+    """Why it has failed."""
     update_status: str = "Successful"
 
     @property
     def label(self) -> str:
         """ "$LATEST", "1", "2", ..."""
         return str(self.number) if self.number else LATEST
+
+    @property
+    def has_snapshot(self) -> bool:
+        """Whether its environments are initialised when it is published (SnapStart), and not when it is called."""
+        return bool(self.number) and self.snap_start == "PublishedVersions"
 
     @property
     def logs_to(self) -> str:
@@ -152,7 +162,10 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         "Architectures": [version.architecture],
         "EphemeralStorage": {"Size": version.storage_mb},
         "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(ctx, version.runtime)},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {
+            "ApplyOn": version.snap_start,
+            "OptimizationStatus": "On" if version.has_snapshot and version.state == "Active" else "Off",
+        },
         "LoggingConfig": {"LogFormat": version.log_format, "LogGroup": version.logs_to},
     }
     if version.log_format == "JSON":
@@ -162,6 +175,8 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         }
     if version.state == "Pending":
         wire |= {"StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+    if version.state_reason_code:
+        wire |= {"StateReason": version.state_reason, "StateReasonCode": version.state_reason_code}
     if version.update_status == "InProgress" and version.state == "Active":
         wire |= {"LastUpdateStatusReason": "The function is being created.", "LastUpdateStatusReasonCode": "Creating"}
     if version.environment is not None:

@@ -39,6 +39,13 @@ class Outcome(Struct, frozen=True):
     """What Lambda logs when the runtime went away: "Runtime exited with error: exit status 1"."""
 
 
+class Restored(Struct, frozen=True):
+    """What going on from a snapshot took: until the runtime asked for work, and the part of it that is billed."""
+
+    duration_ms: float
+    billed_ms: float
+
+
 class Report(Struct, frozen=True):
     """What an invocation took."""
 
@@ -46,6 +53,13 @@ class Report(Struct, frozen=True):
     memory_mb: int
     used_mb: int
     init_ms: float | None = None
+    restored: Restored | None = None
+
+    @property
+    def billed_ms(self) -> int:
+        """What is billed: initialisation, and of restoring the runtime's part."""
+        extra = math.ceil(self.restored.billed_ms) if self.restored else self.init_ms or 0.0
+        return math.ceil(self.duration_ms + extra)
 
 
 def failure(error_type: str, message: str, request_id: str, *, status: str = "error") -> Outcome:
@@ -110,13 +124,15 @@ def end_line(request_id: str) -> str:
 
 
 def report_line(request_id: str, report: Report, outcome: Outcome) -> str:
-    billed = math.ceil(report.duration_ms + (report.init_ms or 0.0))
     line = (
-        f"REPORT RequestId: {request_id}\tDuration: {report.duration_ms:.2f} ms\tBilled Duration: {billed} ms\t"
+        f"REPORT RequestId: {request_id}\tDuration: {report.duration_ms:.2f} ms\tBilled Duration: {report.billed_ms} ms\t"
         f"Memory Size: {report.memory_mb} MB\tMax Memory Used: {report.used_mb} MB\t"
     )
     if report.init_ms is not None:
         line += f"Init Duration: {report.init_ms:.2f} ms\t"
+    if report.restored is not None:
+        billed = math.ceil(report.restored.billed_ms)
+        line += f"Restore Duration: {report.restored.duration_ms:.2f} ms\tBilled Restore Duration: {billed} ms\t"
     if outcome.status == "timeout":
         line += "Status: timeout"
     elif outcome.crashed:
@@ -137,6 +153,14 @@ def init_report_line(milliseconds: float, phase: str, outcome: Outcome) -> str:
     status = outcome.status or "error"
     line = f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: {phase}\tStatus: {status}"
     return line + ("\n" if status == "timeout" else f"\tError Type: {outcome.error}\n")
+
+
+def restore_report_line(milliseconds: float, outcome: Outcome | None) -> str:
+    line = f"RESTORE_REPORT Restore Duration: {milliseconds:.2f} ms"
+    if outcome is None:
+        return line + "\n"
+    status = outcome.status or "error"
+    return line + f"\tStatus: {status}" + ("\n" if status == "timeout" else f"\tError Type: {outcome.error}\n")
 
 
 def stamp(moment: datetime) -> str:

@@ -80,6 +80,5 @@ async def variables(world: World, env: ExecutionEnvironment, region: str) -> dic
     found = environment.variables(
         env.version, region=region, stream=env.stream, runtime_api=env.socket.address, around=around, session=env.session
     )
-    if env.provisioned:
-        found["AWS_LAMBDA_INITIALIZATION_TYPE"] = "provisioned-concurrency"
+    found["AWS_LAMBDA_INITIALIZATION_TYPE"] = env.init_type
     return found

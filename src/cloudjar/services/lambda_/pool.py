@@ -24,6 +24,8 @@ from cloudjar.services.lambda_.launch import launch, variables
 from cloudjar.services.lambda_.logs import ship
 from cloudjar.services.lambda_.pipe import Pipe
 from cloudjar.services.lambda_.runtimes import RUNTIMES
+from cloudjar.services.lambda_.shutdown import shut_down
+from cloudjar.services.lambda_.snapshots import Snapshots
 from cloudjar.services.lambda_.standby import Key, Standbys
 from cloudjar.services.lambda_.system_log import SystemLog
 
@@ -37,7 +39,6 @@ SANDBOXES = 200
 _STARTS = 8
 """How many start at once: more would only slow each other down."""
 _EXPIRY = timedelta(minutes=5)
-
 
 _DEBUG_SECONDS = 3600.0
 """What an invocation may take while a debugger may hold it."""
@@ -75,10 +76,13 @@ class Pool:
         self._running: set[asyncio.Task[Finished]] = set()
         self._closed = False
         self._provisioned: dict[Key, int] = {}
-        self._standbys = Standbys(self._stand_by, self._end, lambda: bool(self._running))
+        self._standbys = Standbys(self._stand_by, self.end, lambda: bool(self._running))
+        self.snapshots = Snapshots(world, self, lambda: bool(self._running))
 
     async def invoke(self, ctx: Context, version: Version, invocation: Invocation, reserved: int | None) -> Finished:
-        """Runs one invocation to its end, even if the caller goes away. Raises TooManyRequestsException."""
+        """Runs one invocation to its end, even if the caller goes away. Raises TooManyRequestsException and SnapStart's exceptions."""
+        if version.has_snapshot and version.state != "Active":
+            raise errors.snapshot_not_ready() if version.state == "Pending" else errors.in_state(version.state)
         function, account = (ctx.account, ctx.region, version.name), (ctx.account, ctx.region)
         busy = self._busy.get(function, 0)
         if reserved is not None and busy >= reserved:
@@ -122,16 +126,19 @@ class Pool:
         milliseconds = 0.0
         env = await self._acquire(key)
         if env is None:
-            env, problem, milliseconds = await self._cold(ctx, version, invocation)
+            if version.has_snapshot:
+                env, problem = await self._restored(ctx, version, invocation)
+            else:
+                env, problem, milliseconds = await self._cold(ctx, version, invocation)
         reusable = False
         try:
             lines, trace = SystemLog(version, self._world.clock.now, env.telemetry), invocation.trace_id
-            env.write(lines.start(request_id, trace))
+            env.log.write(lines.start(request_id, trace))
             if problem is None:
                 limit = _DEBUG_SECONDS if environment.debug_port(env.version) else version.timeout_seconds - milliseconds / 1000
                 outcome, took = await env.run(invocation, limit)
                 milliseconds += took
-                env.write(lines.runtime_done(request_id, took, outcome, trace))
+                env.log.write(lines.runtime_done(request_id, took, outcome, trace))
                 if env.extensions is not None and env.alive and not env.extensions.is_at_rest:
                     if not invocation.wants_log and not answered.done():
                         # The caller has the answer while extensions finish their work.
@@ -144,13 +151,13 @@ class Pool:
             else:
                 outcome = problem
             for line in lines.crash(request_id, outcome):
-                env.write(line)
-            env.write(lines.end(request_id))
-            env.write(lines.report(request_id, env.report(milliseconds), outcome, trace))
-            env.flush()
+                env.log.write(line)
+            env.log.write(lines.end(request_id))
+            env.log.write(lines.report(request_id, env.report(milliseconds), outcome, trace))
+            env.log.flush()
             metering.ended(ctx, invocation.arn, version.label, round(milliseconds, 2), bool(outcome.error))
             reusable = env.alive and not self._closed
-            return Finished(outcome, env.take_tail())
+            return Finished(outcome, env.log.take_tail())
         finally:
             if reusable:
                 self._give_back(key, env)
@@ -173,7 +180,7 @@ class Pool:
                 if oldest in idle:
                     idle.remove(oldest)
             # Its place is ours.
-            await self._end(oldest)
+            await self.end(oldest)
             return None
         turn: asyncio.Future[ExecutionEnvironment | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((key, turn))
@@ -221,34 +228,42 @@ class Pool:
         request_id = invocation.request_id
         env = None
         try:
-            env = self._make(ctx, version)
-            problem = await self._start(env, ctx, request_id, self.init_seconds)
+            env = self.make(ctx, version)
+            problem = await self.start(env, ctx, request_id, self.init_seconds)
             if problem is None or problem.error in _NOT_REPEATED:
                 return env, problem, 0.0
             # Lambda tries again within the invocation, and its time limit.
-            env.write(SystemLog(version, self._world.clock.now, env.telemetry).init_report(env.init_ms or 0.0, "init", problem))
-            await self._end(env)
+            env.log.write(SystemLog(version, self._world.clock.now, env.telemetry).init_report(env.init_ms or 0.0, "init", problem))
+            await self.end(env)
             failed, env = env, None
-            env = self._make(ctx, version, stream=failed.stream)
-            env.tail = failed.tail
-            problem = await self._start(env, ctx, request_id, float(version.timeout_seconds))
+            env = self.make(ctx, version, stream=failed.stream)
+            env.log.tail = failed.log.tail
+            problem = await self.start(env, ctx, request_id, float(version.timeout_seconds))
         except BaseException:
             if env is not None:
-                await self._end(env)
+                await self.end(env)
             self._free_place()
             raise
         spent, env.init_ms = env.init_ms or 0.0, None
         if problem is not None:
-            env.write(SystemLog(version, self._world.clock.now, env.telemetry).init_report(spent, "invoke", problem))
+            env.log.write(SystemLog(version, self._world.clock.now, env.telemetry).init_report(spent, "invoke", problem))
             await env.kill()
         return env, problem, spent
+
+    async def _restored(self, ctx: Context, version: Version, invocation: Invocation) -> tuple[ExecutionEnvironment, Outcome | None]:
+        """An environment that goes on from a snapshot; what went wrong if it could not even be initialised."""
+        try:
+            return await self.snapshots.restore(ctx, version, invocation.request_id)
+        except BaseException:
+            self._free_place()
+            raise
 
     def _new(self, account: str, version: Version, driver: Driver) -> ExecutionEnvironment:
         self._numbers += 1
         id = f"lambda-{self._world.name}-{self._numbers}"
         return ExecutionEnvironment(id, version, driver, account=account, now=self._world.clock.now)
 
-    def _make(self, ctx: Context, version: Version, stream: str = "") -> ExecutionEnvironment:
+    def make(self, ctx: Context, version: Version, stream: str = "") -> ExecutionEnvironment:
         """An environment with credentials, not yet started. Raises AccessDeniedException."""
         world = self._world
         try:
@@ -276,20 +291,21 @@ class Pool:
             opened = sealed_environment.open_for_role(acting, version)
         env = self._standbys.take(key) or self._new(ctx.account, version, driver)
         env.version = opened
-        self._standbys.want(key, version)
-        env.adopt(stream, lambda env, lines: ship(acting, version.logs_to, env.stream, lines))
+        if not version.has_snapshot:
+            self._stand_by_soon(key, version)
+        env.stream, env.log.ship = stream, lambda lines: ship(acting, version.logs_to, stream, lines)
         env.expires = credentials["Expiration"]
         env.session = environment.Session(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
         self._all.add(env)
         return env
 
-    async def _start(self, env: ExecutionEnvironment, ctx: Context, request_id: str, seconds: float) -> Outcome | None:
+    async def start(self, env: ExecutionEnvironment, ctx: Context, request_id: str, seconds: float) -> Outcome | None:
         """Starts the runtime and waits for it to be ready; what went wrong if it did."""
         version = env.version
         interpreter = interpreters.find(RUNTIMES[version.runtime])
         really = f" ({interpreter.version} of this machine)" if interpreter and interpreter.version else ""
         env.runtime = f"{version.runtime}{really}"
-        env.write(SystemLog(version, self._world.clock.now).init_start(env.runtime), in_tail=False)
+        env.log.write(SystemLog(version, self._world.clock.now).init_start(env.runtime), in_tail=False)
         try:
             if env.pipe is None:
                 await launch(self._world, env, ctx, self._starts)
@@ -310,22 +326,23 @@ class Pool:
             env.pipe = Pipe(world.part(Deployments).pipe())
             await launch(world, env, world.async_context(key[0], key[1]), self._starts)
         except InvalidEntrypoint as problem:
-            await self._end(env)
+            await self.end(env)
             raise OSError(str(problem)) from None
         except BaseException:
-            await self._end(env)
+            await self.end(env)
             raise
         return env
 
     async def _discard(self, env: ExecutionEnvironment) -> None:
         if env in self._all:
-            await self._end(env)
+            await self.end(env)
             self._free_place()
 
-    async def _end(self, env: ExecutionEnvironment) -> None:
+    async def end(self, env: ExecutionEnvironment) -> None:
+        """Ends an environment, and removes what was its own."""
         self._all.discard(env)
         if env.extensions is not None and env.is_started:
-            await env.shut_down()
+            await shut_down(env, env.extensions)
         env.close()
         await env.kill()
         if env.disk:
@@ -372,12 +389,12 @@ class Pool:
             self._places += 1
             env = None
             try:
-                env = self._make(ctx, version)
+                env = self.make(ctx, version)
                 env.provisioned = True
-                problem = await self._start(env, ctx, "", self.init_seconds)
+                problem = await self.start(env, ctx, "", self.init_seconds)
             except BaseException:
                 if env is not None:
-                    await self._end(env)
+                    await self.end(env)
                 self._free_place()
                 raise
             if problem is not None:
@@ -387,7 +404,7 @@ class Pool:
                 return problem
             env.init_ms = None
             env.provisioned = key in self._provisioned
-            env.flush()
+            env.log.flush()
             self._give_back(key, env)
         return None
 
@@ -410,6 +427,7 @@ class Pool:
     def retire(self, account: str, region: str, name: str, numbers: set[int] | None) -> None:
         """Ends the idle environments of a function, or of some of its versions."""
         self._standbys.retire(account, region, name, numbers)
+        self.snapshots.retire(account, region, name, numbers)
         for key in [k for k in self._idle if k[:3] == (account, region, name) and (numbers is None or k[3] in numbers)]:
             for env in self._idle.pop(key):
                 self._end_later(env)
@@ -418,16 +436,21 @@ class Pool:
         """Ends every environment."""
         self._closed = True
         await self._standbys.close()
+        await self.snapshots.close()
         if self._reaper is not None:
             self._reaper.cancel()
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, *self._ending, return_exceptions=True)
-        await asyncio.gather(*(self._end(env) for env in list(self._all)), return_exceptions=True)
+        await asyncio.gather(*(self.end(env) for env in list(self._all)), return_exceptions=True)
 
     def expect(self, account: str, region: str, version: Version) -> None:
         """A version is new or has changed: somebody will call it."""
-        self._standbys.want((account, region, version.name, version.number, version.revision), version)
+        self._stand_by_soon((account, region, version.name, version.number, version.revision), version)
+
+    def _stand_by_soon(self, key: Key, version: Version) -> None:
+        if RUNTIMES[version.runtime].family == "python":
+            self._standbys.want(key, version)
 
 
 def _less(counts: dict[Any, int], key: Any) -> None:

@@ -80,6 +80,8 @@ def put_provisioned_concurrency_config(ctx: Context, req: dict[str, Any]) -> dic
     version = find_version(ctx, who.name, who.qualifier)
     if not version.number:
         raise errors.invalid("Alias with weights can not be used with Provisioned Concurrency")
+    if version.has_snapshot:
+        raise errors.invalid("Provisioned Concurrency is not supported for SnapStart enabled functions.")
     wanted = req["ProvisionedConcurrentExecutions"]
     others = sum(c.requested for c in ctx.where(ProvisionedConfig, function=who.name) if c.qualifier != who.qualifier)
     if function.reserved_concurrency is not None and wanted + others > function.reserved_concurrency:

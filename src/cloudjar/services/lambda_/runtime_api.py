@@ -71,6 +71,14 @@ class RuntimeSide(Protocol):
         """Initialisation failed. Raises Refused."""
         ...
 
+    def restore_next(self, deliver: Deliver) -> None:
+        """The runtime is initialised; `deliver` is called once, when it is to go on. Raises Refused."""
+        ...
+
+    def restore_error(self, body: bytes, error_type: str) -> None:
+        """Going on failed. Raises Refused."""
+        ...
+
     def extension_side(self) -> ExtensionSide:
         """What the sandbox offers to its extensions."""
         ...

@@ -15,7 +15,6 @@ from cloudjar.compute.driver import ComputeError
 from cloudjar.kernel.errors import AwsError
 from cloudjar.services.lambda_.execution import ExecutionEnvironment
 from cloudjar.services.lambda_.functions import Version
-from cloudjar.services.lambda_.runtimes import RUNTIMES
 
 STANDBYS = 2
 """How many a world keeps: of the versions that were changed or called last."""
@@ -28,9 +27,10 @@ End = Callable[[ExecutionEnvironment], Awaitable[None]]
 
 
 class Standbys:
-    """The standbys of one world, started one at a time."""
+    """The standbys of one world, started one at a time: of the versions that were wanted last."""
 
-    def __init__(self, start: Start, end: End, is_busy: Callable[[], bool]) -> None:
+    def __init__(self, start: Start, end: End, is_busy: Callable[[], bool], most: int = STANDBYS) -> None:
+        self._most = most
         self._start = start
         self._end = end
         self._is_busy = is_busy
@@ -42,13 +42,22 @@ class Standbys:
 
     def want(self, key: Key, version: Version) -> None:
         """A standby of this version would be of use, when there is time."""
-        if self._closed or RUNTIMES[version.runtime].family != "python":
+        if self._closed:
             return
         self._wanted.pop(key, None)
         self._wanted[key] = version
-        while len(self._wanted) > STANDBYS:
+        while len(self._wanted) > self._most:
             self._wanted.popitem(last=False)
         self._set_alarm()
+
+    def keep(self, key: Key, env: ExecutionEnvironment) -> None:
+        """One that is ready."""
+        before = self._ready.pop(key, None)
+        if before is not None:
+            self._end_later(before)
+        self._ready[key] = env
+        while len(self._ready) > self._most:
+            self._end_later(self._ready.popitem(last=False)[1])
 
     def take(self, key: Key) -> ExecutionEnvironment | None:
         """The standby of this version, if it is there and alive."""
@@ -102,9 +111,7 @@ class Standbys:
             if self._closed:
                 await self._end(env)
                 return
-            self._ready[key] = env
-            while len(self._ready) > STANDBYS:
-                self._end_later(self._ready.popitem(last=False)[1])
+            self.keep(key, env)
         if self._wanted:
             self._set_alarm()
 

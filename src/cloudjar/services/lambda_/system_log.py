@@ -62,6 +62,26 @@ class SystemLog:
         record["metrics"] = {"durationMs": round(milliseconds, 3)}
         return self._event("DEBUG" if outcome is None else "WARN", "initReport", record, text)
 
+    def restore_start(self, runtime: str) -> str:
+        """A snapshot is about to go on."""
+        record = {
+            "initializationType": self._init_type,
+            "runtimeVersion": runtime,
+            "functionName": self._version.name,
+            "functionVersion": self._version.label,
+        }
+        return self._event("INFO", "restoreStart", record, f"RESTORE_START Runtime Version: {runtime}\n")
+
+    def restore_report(self, milliseconds: float, outcome: Outcome | None) -> str:
+        """The runtime has gone on and asked for its first invocation, or has failed to."""
+        record: dict[str, Any] = {"initializationType": self._init_type, "status": "success"}
+        if outcome is not None:
+            record |= {"status": outcome.status or "error", "errorType": outcome.error}
+        level = "DEBUG" if outcome is None else "WARN"
+        done = self._event(level, "restoreRuntimeDone", record)
+        told = {**record, "metrics": {"durationMs": round(milliseconds, 3)}}
+        return done + self._event(level, "restoreReport", told, invocation.restore_report_line(milliseconds, outcome))
+
     def start(self, request_id: str, trace: str = "") -> str:
         """An invocation begins."""
         if not self._json and self._telemetry is None:
@@ -101,12 +121,15 @@ class SystemLog:
             return text
         metrics: dict[str, Any] = {
             "durationMs": round(report.duration_ms, 3),
-            "billedDurationMs": math.ceil(report.duration_ms + (report.init_ms or 0.0)),
+            "billedDurationMs": report.billed_ms,
             "memorySizeMB": report.memory_mb,
             "maxMemoryUsedMB": report.used_mb,
         }
         if report.init_ms is not None:
             metrics["initDurationMs"] = round(report.init_ms, 3)
+        if report.restored is not None:
+            metrics["restoreDurationMs"] = round(report.restored.duration_ms, 3)
+            metrics["billedRestoreDurationMs"] = math.ceil(report.restored.billed_ms)
         record: dict[str, Any] = {"requestId": request_id, "metrics": metrics, "status": "success", **_tracing(trace)}
         if outcome.error:
             record["status"] = outcome.status or "error"
@@ -131,7 +154,9 @@ class SystemLog:
 
     @property
     def _init_type(self) -> str:
-        return self._telemetry.init_type if self._telemetry is not None else "on-demand"
+        if self._telemetry is not None:
+            return self._telemetry.init_type
+        return "snap-start" if self._version.has_snapshot else "on-demand"
 
     def _event(self, level: str, kind: str, record: dict[str, Any], text: str = "") -> str:
         if self._telemetry is not None:

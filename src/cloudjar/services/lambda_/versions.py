@@ -10,6 +10,7 @@ from cloudjar.kernel.records import replace
 from cloudjar.services.lambda_ import errors
 from cloudjar.services.lambda_.functions import Version, check_revision, find_function, find_version, settle, version_to_wire
 from cloudjar.services.lambda_.names import named, on_function, owner
+from cloudjar.services.lambda_.snap_start import initialise
 
 
 def publish(ctx: Context, latest: Version, description: str) -> Version:
@@ -21,14 +22,18 @@ def publish(ctx: Context, latest: Version, description: str) -> Version:
     number = function.last_version + 1
     ctx.put(replace(function, last_version=number))
     version = replace(latest, number=number, revision=ctx.ids.uuid(), state="Pending", update_status="InProgress")
-    ctx.after(settle, latest.name, number)
+    if version.has_snapshot:
+        ctx.effect(initialise, latest.name, number)
+    else:
+        ctx.after(settle, latest.name, number)
     return ctx.put(replace(version, description=description) if description else version)
 
 
 def _same(a: Version, b: Version) -> bool:
     def bare(v: Version) -> Version:
         code = replace(v.code, blob=b.code.blob)
-        return replace(v, number=0, modified=b.modified, revision="", description="", state="", update_status="", code=code)
+        same = replace(v, number=0, modified=b.modified, revision="", description="", state="", update_status="", code=code)
+        return replace(same, state_reason="", state_reason_code="")
 
     return bare(a) == bare(b)
 

@@ -89,6 +89,10 @@ class Client:
     def next(self):
         return self.request(("GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, self.host)).encode())
 
+    def restore_next(self):
+        """Waits until the sandbox goes on from where it is now."""
+        return self.request(("GET %srestore/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, self.host)).encode())
+
     def post(self, path, body, content_type="application/json", error_type=""):
         head = "POST %s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
             _API,
@@ -394,7 +398,8 @@ def main():
     if len(sys.argv) > 3:
         stand_by(sys.argv[3], sdk)
     del sys.argv[1:]
-    sys.path += ["/var/lang/lib/python%s/site-packages" % version, os.path.dirname(sdk)]
+    ours = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python")
+    sys.path += ["/var/lang/lib/python%s/site-packages" % version, os.path.dirname(sdk), ours]
     import site
 
     # Started without `site`; functions still call exit() and quit().
@@ -411,6 +416,8 @@ def main():
             log_error(message, kind, trace)
             client.post("init/error", error_body(message, kind, trace, ""), error_type=kind)
             return 1
+        if env.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start" and not go_on_from_snapshot(client):
+            return 1
     except FaultException as fault:
         warn_of_failed_init()
         log_error(fault.message, fault.kind, fault.trace)
@@ -419,6 +426,34 @@ def main():
     sys.stdout.flush()
     while True:
         serve(client, handler)
+
+
+def go_on_from_snapshot(client):
+    """Runs the function's hooks before, waits, and runs those after; whether all went well. Raises FaultException."""
+    hooks = sys.modules.get("snapshot_restore_py")
+    try:
+        before = list(hooks.get_before_snapshot()) if hooks else []
+        for function, args, kwargs in reversed(before):
+            function(*args, **kwargs)
+    except Exception as error:
+        message, _, trace = describe(error)
+        raise FaultException("Runtime.BeforeSnapshotError", message, trace) from None
+    sys.stdout.flush()
+    status, _, _ = client.restore_next()
+    if status != 200:
+        raise SystemExit(1)
+    try:
+        after = list(hooks.get_after_restore()) if hooks else []
+        for function, args, kwargs in after:
+            function(*args, **kwargs)
+    except Exception as error:
+        message, _, trace = describe(error)
+        kind = "Runtime.AfterRestoreError"
+        log_error(message, kind, trace)
+        client.post("restore/error", error_body(message, kind, trace, ""), error_type=kind)
+        return False
+    sys.stdout.flush()
+    return True
 
 
 def serve(client, handler):
