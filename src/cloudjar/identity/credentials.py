@@ -47,7 +47,8 @@ class Session(Record):
     federated_provider: str = ""
     """The OIDC or SAML provider that vouched; for aws:FederatedProvider."""
     claims: dict[str, str] = {}
-    """What that provider said, as condition keys ("saml:sub", "accounts.example.com:aud")."""
+    """What that provider said, as condition keys ("saml:sub", "accounts.example.com:aud"); or whose code a service gave the session to
+    ("lambda:sourcefunctionarn")."""
 
 
 def new_key_id(prefix: Literal["AKIA", "ASIA"], account: str, data: Callable[[int], bytes]) -> str:

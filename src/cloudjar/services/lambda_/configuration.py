@@ -159,10 +159,10 @@ def _dead_letter(arn: str) -> str:
     return arn
 
 
-def _check_role(ctx: Context, role: str) -> None:
+def _check_role(ctx: Context, role: str, name: str) -> None:
     """Lambda tries the role when it is set, and keeps nothing of the session."""
     try:
-        ctx.assume(role, "lambda.amazonaws.com")
+        ctx.assume(role, "lambda.amazonaws.com", function_arn(ctx, name))
     except AwsError as error:
         if error.code in ("AccessDenied", "NoSuchEntity"):
             raise errors.role_not_assumable() from None
@@ -194,7 +194,7 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         snap_start.check(settings.get("snap_start", "None"), runtime, settings.get("storage_mb", 512))
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
-        _check_role(ctx, req["Role"])
+        _check_role(ctx, req["Role"], who.name)
         signing = code_signing.checked(ctx, req["CodeSigningConfigArn"]) if req.get("CodeSigningConfigArn") else ""
     package = await code.fetch(ctx, req["Code"], "CreateFunction")
     with ctx.transaction():
@@ -275,7 +275,7 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     snap_start.check(settings.get("snap_start", old.snap_start), after, settings.get("storage_mb", old.storage_mb))
     _check_size(ctx, old.code, settings.get("layers", old.layers))
     if req.get("Role") and req["Role"] != old.role:
-        _check_role(ctx, req["Role"])
+        _check_role(ctx, req["Role"], who.name)
     settings = sealed_environment.settle(ctx, who.name, settings, settings.get("role", old.role), old)
     version = ctx.put(replace(old, **settings, modified=ctx.now, revision=ctx.ids.uuid(), update_status="InProgress"))
     ctx.after(settle, who.name, 0)

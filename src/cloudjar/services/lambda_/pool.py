@@ -22,6 +22,7 @@ from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Invocation, Outcome, failure
 from cloudjar.services.lambda_.launch import launch, variables
 from cloudjar.services.lambda_.logs import ship
+from cloudjar.services.lambda_.names import function_arn
 from cloudjar.services.lambda_.pipe import Pipe
 from cloudjar.services.lambda_.runtimes import RUNTIMES
 from cloudjar.services.lambda_.shutdown import shut_down
@@ -274,7 +275,7 @@ class Pool:
             date = ctx.now.strftime("%Y/%m/%d")
             stream = stream or f"{date}/[{version.label}]{ctx.ids.hex(32)}"
             try:
-                answer = ctx.as_service("lambda.amazonaws.com").call(
+                answer = ctx.as_service("lambda.amazonaws.com", function_arn(ctx, version.name)).call(
                     "sts", "AssumeRole", {"RoleArn": version.role, "RoleSessionName": version.name.ljust(2, "-")}
                 )
             except AwsError as error:

@@ -67,8 +67,20 @@ def assume_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         source_identity=source_identity,
         transitive_tags=(*inherited, *transitive),
         mfa_at=mfa_at,
+        claims=_source(ctx.principal),
     )
     return answer(session, scope)
+
+
+# https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+_SOURCE_KEYS = {"lambda.amazonaws.com": "lambda:sourcefunctionarn"}
+"""Services that give a role's credentials to code of their customers', and the key that says whose code it is."""
+
+
+def _source(caller: Principal) -> dict[str, str]:
+    """What a session says in all its calls about the resource that it was made for."""
+    key = _SOURCE_KEYS.get(caller.arn) if caller.kind == "service" and caller.source_arn else None
+    return {key: caller.source_arn} if key else {}
 
 
 def role_session(role: Role, name: str, scope: sessions.Scope, *, mfa: bool = False) -> Principal:
