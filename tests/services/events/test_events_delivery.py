@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 
 def rule(events, arn, **target):
     events.put_rule(Name="r", EventPattern='{"source": ["app"]}')
@@ -168,3 +170,65 @@ def test_an_api_destination_is_called_with_its_connections_key(world, events, en
     assert found["Metadata"] == {"key": "secret"}
     described = events.describe_connection(Name="c")
     assert "ApiKeyValue" not in described["AuthParameters"]["ApiKeyAuthParameters"]
+
+
+BASIC = {"BasicAuthParameters": {"Username": "ann", "Password": "hush"}}
+EXTRA = {"InvocationHttpParameters": {"HeaderParameters": [{"Key": "X-A", "Value": "v", "IsValueSecret": True}]}}
+OAUTH = {
+    "OAuthParameters": {
+        "ClientParameters": {"ClientID": "id", "ClientSecret": "hush"},
+        "AuthorizationEndpoint": "https://example.com/token",
+        "HttpMethod": "POST",
+        "OAuthHttpParameters": {"BodyParameters": [{"Key": "scope", "Value": "all", "IsValueSecret": False}]},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "kept"),
+    [
+        ("BASIC", BASIC | EXTRA, {"username": "ann", "password": "hush", "invocation_http_parameters": {
+            "header_parameters": [{"key": "X-A", "value": "v", "is_value_secret": True}]}}),
+        ("OAUTH_CLIENT_CREDENTIALS", OAUTH, {
+            "client_id": "id", "client_secret": "hush", "authorization_endpoint": "https://example.com/token", "http_method": "POST",
+            "oauth_http_parameters": {"body_parameters": [{"key": "scope", "value": "all", "is_value_secret": False}]}}),
+    ],
+)  # fmt: skip
+def test_a_connections_secrets_are_in_secrets_manager(world, events, aws_error, kind, parameters, kept):
+    secrets = world.client("secretsmanager")
+    events.create_connection(Name="c", AuthorizationType=kind, AuthParameters=parameters)
+    described = events.describe_connection(Name="c")
+    assert described["SecretArn"].startswith("arn:aws:secretsmanager:us-east-1:000000000000:secret:events!connection/c/")
+    assert json.loads(secrets.get_secret_value(SecretId=described["SecretArn"])["SecretString"]) == kept
+    assert "hush" not in json.dumps(described["AuthParameters"])
+    assert '"v"' not in json.dumps(described["AuthParameters"])
+    events.deauthorize_connection(Name="c")
+    assert "SecretArn" not in events.describe_connection(Name="c")
+    with aws_error("ResourceNotFoundException"):
+        secrets.describe_secret(SecretId=described["SecretArn"])
+    events.update_connection(Name="c", AuthorizationType=kind, AuthParameters=parameters)
+    again = events.describe_connection(Name="c")["SecretArn"]
+    assert json.loads(secrets.get_secret_value(SecretId=again)["SecretString"]) == kept
+    events.delete_connection(Name="c")
+    assert secrets.list_secrets()["SecretList"] == []
+
+
+def test_a_part_of_a_connections_parameters_can_be_changed(world, events):
+    secrets = world.client("secretsmanager")
+    events.create_connection(Name="c", AuthorizationType="BASIC", AuthParameters=BASIC)
+    arn = events.describe_connection(Name="c")["SecretArn"]
+    events.update_connection(Name="c", AuthParameters={"BasicAuthParameters": {"Username": "bob"}})
+    assert json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) == {"username": "bob", "password": "hush"}
+    assert events.describe_connection(Name="c")["AuthParameters"] == {"BasicAuthParameters": {"Username": "bob"}}
+
+
+def test_a_connection_needs_leave_for_its_secret(world, events, aws_error):
+    iam = world.client("iam")
+    iam.create_user(UserName="u")
+    may = {"Effect": "Allow", "Action": ["events:*", "iam:CreateServiceLinkedRole"], "Resource": "*"}
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may]}))
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    user = world.client("events", access_key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    with aws_error("AccessDeniedException", "secretsmanager:CreateSecret"):
+        user.create_connection(Name="c", AuthorizationType="BASIC", AuthParameters=BASIC)
+    assert events.list_connections()["Connections"] == []

@@ -13,8 +13,9 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation, target
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.events import errors, lists
-from cloudjar.services.events.connections import MEMBERS, Connection, connection_arn
+from cloudjar.services.events import connection_secrets, errors, lists
+from cloudjar.services.events.connection_secrets import MEMBERS
+from cloudjar.services.events.connections import Connection, connection_arn
 
 TIMEOUT_SECONDS = 5
 """How long EventBridge waits for an endpoint."""
@@ -164,8 +165,10 @@ async def invoke(ctx: Context, arn: str, payload: str, settings: dict[str, Any])
             raise AwsError("AccessDeniedException", message)
         destination = _find(ctx, name)
         connection = ctx.get(Connection, destination.connection)
-    if connection is None or connection.deauthorized:
-        raise errors.connection_not_found(destination.connection)
+        if connection is None or connection.deauthorized:
+            raise errors.connection_not_found(destination.connection)
+        if connection.secret:
+            connection = replace(connection, parameters=connection_secrets.read_for_delivery(ctx, connection.secret, connection.kind))
     given = settings.get("HttpParameters") or {}
     status, body = await ctx.offload(_request, destination, connection, payload, given)
     if not 200 <= status < 300:

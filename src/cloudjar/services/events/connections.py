@@ -9,16 +9,16 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.events import errors, lists
+from cloudjar.services.events import connection_secrets, errors, lists
+from cloudjar.services.events.connection_secrets import MEMBERS
 
-MEMBERS = {"BASIC": "BasicAuthParameters", "API_KEY": "ApiKeyAuthParameters", "OAUTH_CLIENT_CREDENTIALS": "OAuthParameters"}
 _SECRETS = frozenset(("Password", "ApiKeyValue", "ClientSecret"))
 _LISTS = ("HeaderParameters", "QueryStringParameters", "BodyParameters")
 
 
 @record("events.connection", key="name")
 class Connection(Record):
-    """A connection; `parameters` are its AuthParameters, secrets included."""
+    """A connection; `parameters` are its AuthParameters without their secrets (with them, if there is no secret in Secrets Manager)."""
 
     name: str
     uid: str
@@ -28,6 +28,8 @@ class Connection(Record):
     modified: datetime
     description: str | None = None
     deauthorized: bool = False
+    secret: str = ""
+    """The ARN of the secret that has all parameters."""
 
 
 def connection_arn(ctx: Context, connection: Connection) -> str:
@@ -55,7 +57,8 @@ def create_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     _check("CreateConnection", req, kind, parameters)
     if ctx.get(Connection, name):
         raise errors.connection_exists(name)
-    connection = Connection(name, ctx.ids.uuid(), kind, parameters, ctx.now, ctx.now, req.get("Description"))
+    secret = connection_secrets.create(ctx, name, kind, parameters)
+    connection = Connection(name, ctx.ids.uuid(), kind, _public(parameters), ctx.now, ctx.now, req.get("Description"), secret=secret)
     ctx.put(connection)
     return _state(ctx, connection)
 
@@ -65,10 +68,23 @@ def update_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     connection = find_connection(ctx, req["Name"])
     kind = req.get("AuthorizationType") or connection.kind
     given = req.get("AuthParameters") or {}
-    kept = connection.parameters if kind == connection.kind else {}
+    kept: dict[str, Any] = {}
+    if kind == connection.kind:
+        kept = connection_secrets.read(ctx, connection.secret, kind) if connection.secret else connection.parameters
     parameters = _merged(kept, given)
     _check("UpdateConnection", req, kind, parameters)
-    changes: dict[str, Any] = {"kind": kind, "parameters": parameters, "modified": ctx.now, "deauthorized": False}
+    secret = connection.secret
+    if secret:
+        connection_secrets.update(ctx, secret, kind, parameters)
+    else:
+        secret = connection_secrets.create(ctx, connection.name, kind, parameters)
+    changes: dict[str, Any] = {
+        "kind": kind,
+        "parameters": _public(parameters),
+        "modified": ctx.now,
+        "deauthorized": False,
+        "secret": secret,
+    }
     if "Description" in req:
         changes["description"] = req["Description"]
     connection = ctx.put(replace(connection, **changes))
@@ -92,6 +108,7 @@ def _check(operation_name: str, req: dict[str, Any], kind: str, parameters: dict
 @operation(on=on_connection)
 def delete_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     connection = find_connection(ctx, req["Name"])
+    _delete_secret(ctx, connection)
     ctx.delete(connection)
     return _state(ctx, connection) | _authorized(connection) | {"ConnectionState": "DELETING"}
 
@@ -99,17 +116,22 @@ def delete_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=on_connection)
 def deauthorize_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     connection = find_connection(ctx, req["Name"])
-    emptied = replace(connection, parameters=_public(connection.parameters), deauthorized=True, modified=ctx.now)
+    _delete_secret(ctx, connection)
+    emptied = replace(connection, parameters=_public(connection.parameters), deauthorized=True, modified=ctx.now, secret="")
     return _state(ctx, ctx.put(emptied)) | _authorized(connection) | {"ConnectionState": "DEAUTHORIZING"}
+
+
+def _delete_secret(ctx: Context, connection: Connection) -> None:
+    if connection.secret:
+        connection_secrets.delete(ctx, connection.secret)
 
 
 @operation(on=on_connection)
 def describe_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     connection = find_connection(ctx, req["Name"])
-    wire = connection_to_wire(ctx, connection) | {
-        "AuthParameters": _public(connection.parameters),
-        "SecretArn": ctx.arn("secretsmanager", f"secret:events!connection/{connection.name}/{connection.uid}"),
-    }
+    wire = connection_to_wire(ctx, connection) | {"AuthParameters": _public(connection.parameters)}
+    if connection.secret:
+        wire["SecretArn"] = connection.secret
     if connection.description:
         wire["Description"] = connection.description
     return wire

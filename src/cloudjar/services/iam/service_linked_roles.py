@@ -18,6 +18,7 @@ from cloudjar.services.iam.policies import Attachment
 NAMES = {
     "autoscaling": "AutoScaling",
     "autoscaling-plans": "AutoScalingPlans_EC2AutoScaling",
+    "apidestinations.events": "AmazonEventBridgeApiDestinations",
     "batch": "Batch",
     "cks.kms": "KeyManagementServiceCustomKeyStores",
     "cloud9": "AWSCloud9",
