@@ -98,6 +98,15 @@ def test_a_custom_bus_has_its_own_rules(events, make_queue, entry):
             },
             '{"name": "Zoë", "quoted": "Zoë", "tags": ["a","b"], "missing": ""}',
         ),
+        (
+            {
+                "InputTransformer": {
+                    "InputPathsMap": {"w": "$.detail.who", "one": "$.detail.who.tags[0]", "none": "$.detail.who.tags[9]"},
+                    "InputTemplate": '{"rule": "<aws.events.rule-arn>", "who": <w>, "t": "<one> of <none>", "all": [<one>]}',
+                }
+            },
+            '{"rule": "arn:aws:events:us-east-1:000000000000:rule/r", "who": {"name":"Zoë","tags":["a","b"]}, "t": "a of ", "all": ["a"]}',
+        ),
     ],
 )
 def test_a_target_gets_what_its_input_settings_say(events, make_queue, settings, expected, entry):
@@ -105,6 +114,22 @@ def test_a_target_gets_what_its_input_settings_say(events, make_queue, settings,
     route(events, queue, **settings)
     events.put_events(Entries=[entry(who={"name": "Zoë", "tags": ["a", "b"]})])
     assert [message["Body"] for message in queue.messages()] == [expected]
+
+
+def test_a_template_may_have_the_whole_event(events, make_queue, entry):
+    queue = make_queue()
+    route(events, queue, InputTransformer={"InputTemplate": '{"all": <aws.events.event.json>, "head": <aws.events.event>}'})
+    events.put_events(Entries=[entry(said='a "word" \\ and\nmore')])
+    [body] = queue.bodies()
+    assert body["all"]["detail"] == {"said": 'a "word" \\ and\nmore'}
+    assert body["head"] == {name: value for name, value in body["all"].items() if name != "detail"}
+
+
+def test_a_text_is_escaped_inside_quotes(events, make_queue, entry):
+    queue = make_queue()
+    route(events, queue, InputTransformer={"InputPathsMap": {"said": "$.detail.said"}, "InputTemplate": '{"text": "they said <said>"}'})
+    events.put_events(Entries=[entry(said='a "word" \\ and\nmore')])
+    assert queue.bodies() == [{"text": 'they said a "word" \\ and\nmore'}]
 
 
 def test_a_fifo_queue_gets_its_group(events, make_queue, entry):

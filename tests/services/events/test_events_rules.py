@@ -69,12 +69,45 @@ def test_a_rule_with_targets_cannot_be_deleted(events, aws_error):
         ({"Input": "{}", "InputPath": "$"}, "ValidationException"),
         ({"InputTransformer": {"InputTemplate": "<nothing>"}}, "ValidationException"),
         ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo"}, "ValidationException"),
+        ({"Arn": "arn:aws:sqs:us-west-2:000000000000:q"}, "ValidationException"),
+        ({"Id": "a b"}, "ValidationException"),
+        ({"InputTransformer": {"InputPathsMap": {"aws.x": "$.id"}, "InputTemplate": '"x"'}}, "ValidationException"),
+        ({"InputTransformer": {"InputPathsMap": {"x": "id"}, "InputTemplate": "<x>"}}, "ValidationException"),
+        ({"DeadLetterConfig": {"Arn": "arn:aws:sns:us-east-1:000000000000:t"}}, "ValidationException"),
     ],
 )
 def test_a_target_that_cannot_be_sent_to_is_refused(events, target, code, aws_error):
     events.put_rule(Name="r", EventPattern='{"source": ["x"]}')
     with aws_error(code):
         events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:q", **target}])
+
+
+def test_a_fifo_queue_needs_its_group(events, aws_error):
+    events.put_rule(Name="r", EventPattern='{"source": ["x"]}')
+    with aws_error("ValidationException", "Parameter(s) SqsParameters must be specified for target: t."):
+        events.put_targets(Rule="r", Targets=[{"Id": "t", "Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo"}])
+
+
+def test_a_rule_has_five_targets_at_most(events, aws_error):
+    events.put_rule(Name="r", EventPattern='{"source": ["x"]}')
+    targets = [{"Id": str(number), "Arn": "arn:aws:sqs:us-east-1:000000000000:q"} for number in range(6)]
+    with aws_error("LimitExceededException", "The requested resource exceeds the maximum number allowed."):
+        events.put_targets(Rule="r", Targets=targets)
+    events.put_targets(Rule="r", Targets=targets[:5])
+    with aws_error("LimitExceededException"):
+        events.put_targets(Rule="r", Targets=targets[5:])
+    events.put_targets(Rule="r", Targets=targets[4:5])
+    assert len(events.list_targets_by_rule(Rule="r")["Targets"]) == 5
+
+
+def test_a_bus_has_three_hundred_rules_at_most(events, aws_error):
+    for number in range(300):
+        events.put_rule(Name=f"r{number}", EventPattern='{"source": ["x"]}')
+    with aws_error("LimitExceededException", "The requested resource exceeds the maximum number allowed."):
+        events.put_rule(Name="more", EventPattern='{"source": ["x"]}')
+    events.put_rule(Name="r7", EventPattern='{"source": ["y"]}')
+    events.create_event_bus(Name="mine")
+    events.put_rule(Name="more", EventBusName="mine", EventPattern='{"source": ["x"]}')
 
 
 def test_a_pattern_can_be_tried(events, aws_error):

@@ -77,6 +77,10 @@ def bad_parameter(name: str, reason: str = "") -> AwsError:
     return invalid(f"Parameter {name} is not valid." + (f" Reason: {reason}" if reason else ""))
 
 
+def cross_region() -> AwsError:
+    return invalid("Cross-region API call is not allowed.")
+
+
 def bad_pattern(reason: str) -> AwsError:
     return AwsError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {reason}")
 

@@ -45,18 +45,21 @@ def put_targets(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if len(kept.union(ids)) > MOST_TARGETS:
         raise errors.limit_exceeded("The requested resource exceeds the maximum number allowed.")
     for target in req["Targets"]:
-        _check(target)
+        _check(target, there.region)
     for target in req["Targets"]:
         there.put(Target(rule.bus, rule.name, target["Id"], target["Arn"], target))
     return {"FailedEntryCount": 0, "FailedEntries": []}
 
 
-def _check(target: dict[str, Any]) -> None:
+def _check(target: dict[str, Any], region: str) -> None:
     arn, name = target["Arn"], target["Id"]
     if not _ARN.fullmatch(arn):
         raise errors.bad_parameter(arn, "Provided Arn is not in correct format.")
     if arn.split(":")[2] == "events" and not is_destination(arn) and not is_bus(arn):
         raise errors.bad_parameter(arn, "Provided Arn is not in correct format.")
+    # A bus is the only target that may be in another Region.
+    if not is_bus(arn) and arn.split(":")[3] not in ("", region):
+        raise errors.cross_region()
     if kinds.kind_of(arn) is None:
         raise not_implemented("events", "PutTargets", f"targets of {arn.split(':')[2]}")
     for member in target:
@@ -77,7 +80,7 @@ def _check(target: dict[str, Any]) -> None:
         raise errors.invalid(f"RoleArn is required for target {arn}.")
     fifo = arn.split(":")[2] == "sqs" and arn.endswith(".fifo")
     if fifo and not (target.get("SqsParameters") or {}).get("MessageGroupId"):
-        raise errors.bad_parameter("SqsParameters", f"MessageGroupId is required for FIFO queue target {name}.")
+        raise errors.invalid(f"Parameter(s) SqsParameters must be specified for target: {name}.")
     dead_letter = (target.get("DeadLetterConfig") or {}).get("Arn")
     if dead_letter and dead_letter.split(":")[2:3] != ["sqs"]:
         raise errors.bad_parameter("DeadLetterConfig.Arn", "The dead-letter queue must be a standard Amazon SQS queue.")
