@@ -181,3 +181,125 @@ def test_an_alarm_tells_its_topic(world, cloudwatch):
     assert told["Trigger"]["MetricName"] == "m"
     actions = cloudwatch.describe_alarm_history(AlarmName="a", HistoryItemType="Action")["AlarmHistoryItems"]
     assert [item["HistorySummary"] for item in actions] == [f"Successfully executed action {topic}"]
+
+
+@pytest.fixture
+def notified(world, cloudwatch):
+    """A topic, and the new states that it was told of."""
+    sns, sqs = world.client("sns"), world.client("sqs")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def policy(service, action, resource):
+        allow = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": action, "Resource": resource}
+        return json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy("sns", "sqs:SendMessage", arn)})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy("cloudwatch", "sns:Publish", topic))
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+
+    def states():
+        world.settle()
+        found = []
+        while more := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in more:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found += [json.loads(message["Body"]) for message in more]
+        return [(body["OldStateValue"], body["NewStateValue"]) for body in found]
+
+    return topic, states
+
+
+@pytest.fixture
+def suppressed(world, cloudwatch, notified):
+    """A composite alarm over "one", suppressed by "quiet"; and what it tells."""
+    topic, states = notified
+    for name in ("one", "quiet"):
+        alarm(cloudwatch, name, TreatMissingData="ignore")
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="trial")
+    cloudwatch.put_composite_alarm(
+        AlarmName="c", AlarmRule="ALARM(one)", AlarmActions=[topic], OKActions=[topic],
+        ActionsSuppressor="quiet", ActionsSuppressorWaitPeriod=60, ActionsSuppressorExtensionPeriod=120,
+    )  # fmt: skip
+
+    def move(name, value):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=value, StateReason="trial")
+
+    # It was made a moment ago: that too is told after the wait.
+    world.clock.advance(seconds=60)
+    assert states() == [("INSUFFICIENT_DATA", "OK")]
+    return move, states
+
+
+def held_by(cloudwatch):
+    [found] = cloudwatch.describe_alarms(AlarmNames=["c"])["CompositeAlarms"]
+    return found.get("ActionsSuppressedBy")
+
+
+def test_actions_wait_for_the_suppressor_and_are_taken_without_it(world, cloudwatch, suppressed):
+    move, states = suppressed
+    move("one", "ALARM")
+    assert (held_by(cloudwatch), states()) == ("WaitPeriod", [])
+    assert state(cloudwatch, "c") == "ALARM"
+    world.clock.advance(seconds=59)
+    assert states() == []
+    world.clock.advance(seconds=1)
+    assert (held_by(cloudwatch), states()) == (None, [("OK", "ALARM")])
+
+
+def test_actions_are_held_while_the_suppressor_is_in_alarm_and_a_while_longer(world, cloudwatch, suppressed):
+    move, states = suppressed
+    move("one", "ALARM")
+    move("quiet", "ALARM")
+    world.clock.advance(minutes=5)
+    assert (held_by(cloudwatch), states()) == ("Alarm", [])
+    move("quiet", "OK")
+    assert (held_by(cloudwatch), states()) == ("ExtensionPeriod", [])
+    move("quiet", "ALARM")
+    world.clock.advance(minutes=5)
+    assert (held_by(cloudwatch), states()) == ("Alarm", [])
+    # Back where it was: there is nothing to tell.
+    move("one", "OK")
+    assert (held_by(cloudwatch), states()) == (None, [])
+    move("quiet", "OK")
+    world.clock.advance(minutes=10)
+    assert states() == []
+
+
+def test_actions_are_taken_when_the_extension_is_over(world, cloudwatch, suppressed):
+    move, states = suppressed
+    move("quiet", "ALARM")
+    move("one", "ALARM")
+    assert (held_by(cloudwatch), states()) == ("Alarm", [])
+    move("quiet", "OK")
+    world.clock.advance(seconds=119)
+    assert (held_by(cloudwatch), states()) == ("ExtensionPeriod", [])
+    world.clock.advance(seconds=1)
+    assert (held_by(cloudwatch), states()) == (None, [("OK", "ALARM")])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ActionsSuppressor": "one"},
+        {"ActionsSuppressorWaitPeriod": 5, "ActionsSuppressorExtensionPeriod": 5},
+        {"ActionsSuppressor": "none", "ActionsSuppressorWaitPeriod": 5, "ActionsSuppressorExtensionPeriod": 5},
+        {"ActionsSuppressor": "c", "ActionsSuppressorWaitPeriod": 5, "ActionsSuppressorExtensionPeriod": 5},
+    ],
+)
+def test_half_a_suppressor_is_refused(cloudwatch, aws_error, given):
+    alarm(cloudwatch, "one")
+    with aws_error("ValidationError"):
+        cloudwatch.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(one)", **given)
+
+
+def test_a_suppressor_cannot_be_deleted(cloudwatch, suppressed, aws_error):
+    with aws_error("ValidationError", "Cannot delete quiet"):
+        cloudwatch.delete_alarms(AlarmNames=["quiet"])
+    [found] = cloudwatch.describe_alarms(AlarmNames=["c"])["CompositeAlarms"]
+    assert (found["ActionsSuppressor"], found["ActionsSuppressorWaitPeriod"], found["ActionsSuppressorExtensionPeriod"]) == (
+        "quiet",
+        60,
+        120,
+    )

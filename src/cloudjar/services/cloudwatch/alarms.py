@@ -18,7 +18,7 @@ METRIC, COMPOSITE = "MetricAlarm", "CompositeAlarm"
 ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 MISSING = ("breaching", "notBreaching", "ignore", "missing")
 _REFUSED = ("EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval", "ActionConfiguration")
-_REFUSED_COMPOSITE = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod", "ActionConfiguration")
+_REFUSED_COMPOSITE = ("ActionConfiguration",)
 _ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit")
 
 
@@ -36,6 +36,11 @@ class Alarm(Record):
     reason: str = "Unchecked: Initial alarm creation"
     reason_data: str = ""
     timer: str = ""
+    held: str = ""
+    """The state that its actions were last taken in, while those of its present state are suppressed."""
+    suppressed_by: str = ""
+    release: str = ""
+    """The id of the timer that ends the suppression."""
 
     @property
     def enabled(self) -> bool:
@@ -121,6 +126,7 @@ def _check_actions(operation_name: str, req: dict[str, Any]) -> None:
 
 @operation(on=on_alarm)
 def put_composite_alarm(ctx: Context, req: dict[str, Any]) -> None:
+    from cloudjar.services.cloudwatch import suppression
     from cloudjar.services.cloudwatch.composites import children, consider, descendants
 
     for member in _REFUSED_COMPOSITE:
@@ -132,7 +138,8 @@ def put_composite_alarm(ctx: Context, req: dict[str, Any]) -> None:
             raise errors.validation(f"Could not save the composite alarm as alarms [{child}] in the alarm rule do not exist")
     if req["AlarmName"] in descendants(ctx, req["AlarmRule"]):
         raise errors.validation(f"AlarmRule must not refer, by way of other alarms, to the alarm itself: {req['AlarmName']}")
-    consider(ctx, _put(ctx, COMPOSITE, req))
+    suppression.check(ctx, req)
+    consider(ctx, suppression.forget(ctx, _put(ctx, COMPOSITE, req)))
 
 
 def _put(ctx: Context, kind: str, req: dict[str, Any]) -> Alarm:
@@ -157,19 +164,22 @@ def _put(ctx: Context, kind: str, req: dict[str, Any]) -> Alarm:
 @operation(on=on_alarms)
 def delete_alarms(ctx: Context, req: dict[str, Any]) -> None:
     from cloudjar.services.cloudwatch.composites import children
+    from cloudjar.services.cloudwatch.suppression import suppressor_of
 
     names = req["AlarmNames"]
     absent = [name for name in names if ctx.get(Alarm, name) is None]
     if absent:
         raise errors.alarms_not_found(absent)
     for alarm in ctx.where(Alarm).filtered(lambda alarm: alarm.kind == COMPOSITE and alarm.name not in names):
-        used = children(ctx, alarm.settings["AlarmRule"]).intersection(names)
+        used = (children(ctx, alarm.settings["AlarmRule"]) | {suppressor_of(alarm.settings)}).intersection(names)
         if used:
             raise errors.validation(f"Cannot delete {sorted(used)[0]} as there are composite alarm(s) depending on it.")
     for name in names:
         found = ctx.get(Alarm, name)
         if found:
             ctx.cancel(found.timer)
+            if found.release:
+                ctx.cancel(found.release)
             ctx.delete(found)
             ctx.set_tags(alarm_arn(ctx, name), {})
 
@@ -277,4 +287,6 @@ def alarm_to_wire(ctx: Context, alarm: Alarm) -> dict[str, Any]:
         wire.setdefault("Dimensions", [])
     if alarm.reason_data:
         wire["StateReasonData"] = alarm.reason_data
+    if alarm.suppressed_by:
+        wire |= {"ActionsSuppressedBy": alarm.suppressed_by, "ActionsSuppressedReason": f"Actions suppressed by {alarm.suppressed_by}"}
     return wire

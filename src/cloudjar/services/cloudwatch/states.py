@@ -9,7 +9,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.cloudwatch import errors
+from cloudjar.services.cloudwatch import errors, suppression
 from cloudjar.services.cloudwatch.alarms import ACTIONS, COMPOSITE, Alarm, alarm_arn, on_alarm
 from cloudjar.services.cloudwatch.history import note
 
@@ -42,13 +42,23 @@ def change(ctx: Context, alarm: Alarm, state: str, reason: str, data: str) -> No
     alarm = ctx.put(replace(alarm, state=state, reason=reason, reason_data=data, updated=ctx.now, transitioned=transitioned))
     if not moved:
         return
+    suppressed = alarm.enabled and bool(suppression.suppressor_of(alarm.settings))
+    if suppressed:
+        alarm = suppression.hold(ctx, was, alarm)
     told = {"oldState": _short(old), "newState": _short(alarm)}
     note(ctx, alarm, "StateUpdate", f"Alarm updated from {was} to {state}", told)
     _publish(ctx, old, alarm)
-    if alarm.enabled:
-        for arn in alarm.settings.get(ACTIONS[state]) or ():
-            ctx.effect(act, alarm.name, arn, _message(ctx, old, alarm), _payload(ctx, old, alarm))
+    if not suppressed:
+        take_actions(ctx, old, alarm)
+    suppression.follow(ctx, alarm, was)
     reconsider(ctx, alarm.name)
+
+
+def take_actions(ctx: Context, old: Alarm, alarm: Alarm) -> None:
+    """Takes the actions of the state that an alarm is in, if it has its actions enabled."""
+    if alarm.enabled:
+        for arn in alarm.settings.get(ACTIONS[alarm.state]) or ():
+            ctx.effect(act, alarm.name, arn, _message(ctx, old, alarm), _payload(ctx, old, alarm))
 
 
 def _short(alarm: Alarm) -> dict[str, Any]:
@@ -60,6 +70,8 @@ def _short(alarm: Alarm) -> dict[str, Any]:
 
 def _state(alarm: Alarm) -> dict[str, Any]:
     told = {"value": alarm.state, "reason": alarm.reason, "timestamp": alarm.updated.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}
+    if alarm.suppressed_by:
+        told |= {"actionsSuppressedBy": alarm.suppressed_by, "actionsSuppressedReason": f"Actions suppressed by {alarm.suppressed_by}"}
     return told | ({"reasonData": alarm.reason_data} if alarm.reason_data else {})
 
 
@@ -67,7 +79,9 @@ def _configuration(alarm: Alarm) -> dict[str, Any]:
     settings = alarm.settings
     told: dict[str, Any] = {"description": settings["AlarmDescription"]} if settings.get("AlarmDescription") else {}
     if alarm.kind == COMPOSITE:
-        return told | {"alarmRule": settings["AlarmRule"]}
+        members = (suppression.SUPPRESSOR, suppression.WAIT, suppression.EXTENSION)
+        suppressor = {member[0].lower() + member[1:]: settings[member] for member in members if member in settings}
+        return told | {"alarmRule": settings["AlarmRule"]} | suppressor
     if "Metrics" in settings:
         return told | {"metrics": [{"id": query["Id"], "returnData": query.get("ReturnData", True)} for query in settings["Metrics"]]}
     metric: dict[str, Any] = {"namespace": settings["Namespace"], "name": settings["MetricName"]}
