@@ -1,10 +1,11 @@
-"""A long mixed load over storage, keys and messages, and what it does to the jar's memory. Prints a Markdown table as it goes.
+"""A long mixed load over what most applications use, and what it does to the jar's memory. Prints a Markdown table as it goes.
 
     python bench/soak.py [--minutes 3] [--workers 4] [--every 15]
 
-Each worker goes round S3, SQS (standard, FIFO, a long poll), SNS, KMS, Parameter Store and Secrets Manager, with things that come and go. A
-stuck consumer holds a long poll all the while. Memory is flat if `anonymous` is: the rest of the resident pages are the world's file, which
-the system maps and takes back as it likes, and the file grows with the trail's ninety days of records.
+Each worker goes round S3, SQS (standard, FIFO, a long poll), SNS, KMS, Parameter Store, Secrets Manager, EventBridge (a rule that sends to
+the queue), CloudWatch Logs (a group that is deleted and made anew), CloudWatch and DynamoDB, with things that come and go. A stuck consumer
+holds a long poll all the while. Memory is flat if `anonymous` is: the rest of the resident pages are the world's file, which the system
+maps and takes back as it likes, and the file grows with the trail's ninety days of records.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from load import client, cpu_seconds, memory_mib, row, running_jar
 
-NAMES = ("s3", "sqs", "sns", "kms", "ssm", "secretsmanager")
+NAMES = ("s3", "sqs", "sns", "kms", "ssm", "secretsmanager", "events", "logs", "cloudwatch", "dynamodb")
 
 
 class Worker(threading.Thread):
@@ -49,7 +50,8 @@ class Worker(threading.Thread):
         fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
         self.fifo = c["sqs"].create_queue(QueueName=f"soak-{n}.fifo", Attributes=fifo)["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:000000000000:soak-{n}"
-        allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+        services = ["sns.amazonaws.com", "events.amazonaws.com"]
+        allow = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sqs:SendMessage", "Resource": arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         c["sqs"].set_queue_attributes(QueueUrl=self.queue, Attributes={"Policy": policy})
         self.topic = c["sns"].create_topic(Name=f"soak-{n}")["TopicArn"]
@@ -57,11 +59,22 @@ class Worker(threading.Thread):
         c["s3"].create_bucket(Bucket=f"soak-{n}")
         self.key = c["kms"].create_key()["KeyMetadata"]["KeyId"]
         self.secret = c["secretsmanager"].create_secret(Name=f"soak-{n}", SecretString="x")["ARN"]
+        c["events"].put_rule(Name=f"soak-{n}", EventPattern=json.dumps({"source": [f"soak-{n}"]}))
+        c["events"].put_targets(Rule=f"soak-{n}", Targets=[{"Id": "queue", "Arn": arn}])
+        c["dynamodb"].create_table(
+            TableName=f"soak-{n}",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        c["dynamodb"].get_waiter("table_exists").wait(TableName=f"soak-{n}")
 
     def _round(self) -> None:
         self._messages()
         self._keys()
         self._settings()
+        self._observations()
+        self._items()
         s3, bucket, key = self.clients["s3"], f"soak-{self.number}", f"k{self.rounds % 50}"
         s3.put_object(Bucket=bucket, Key=key, Body=b"x" * (100_000 if self.rounds % 10 == 0 else 1024))
         s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -91,6 +104,32 @@ class Worker(threading.Thread):
         if self.rounds % 10 == 0:
             secrets.put_secret_value(SecretId=self.secret, SecretString=str(self.rounds))
         secrets.get_secret_value(SecretId=self.secret)
+
+    def _observations(self) -> None:
+        events, logs, cloudwatch, name = self.clients["events"], self.clients["logs"], self.clients["cloudwatch"], f"soak-{self.number}"
+        events.put_events(Entries=[{"Source": name, "DetailType": "round", "Detail": json.dumps({"round": self.rounds})}] * 3)
+        if self.rounds % 100 == 0:
+            with suppress(logs.exceptions.ResourceNotFoundException):
+                logs.delete_log_group(logGroupName=name)
+            logs.create_log_group(logGroupName=name)
+            logs.create_log_stream(logGroupName=name, logStreamName="s")
+        now = int(time.time() * 1000)
+        lines = [{"timestamp": now, "message": json.dumps({"round": self.rounds, "line": line})} for line in range(20)]
+        logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=lines)
+        logs.filter_log_events(logGroupName=name, filterPattern="{ $.line = 7 }", limit=10)
+        cloudwatch.put_metric_data(Namespace=name, MetricData=[{"MetricName": "rounds", "Value": self.rounds % 17}])
+        span = {"StartTime": now / 1000 - 300, "EndTime": now / 1000 + 60}
+        cloudwatch.get_metric_statistics(Namespace=name, MetricName="rounds", Period=60, Statistics=["Sum"], **span)
+
+    def _items(self) -> None:
+        dynamodb, table = self.clients["dynamodb"], f"soak-{self.number}"
+        key = {"id": {"S": str(self.rounds % 200)}}
+        dynamodb.put_item(TableName=table, Item={**key, "text": {"S": "x" * 500}, "n": {"N": str(self.rounds)}})
+        add = {":one": {"N": "1"}}
+        dynamodb.update_item(TableName=table, Key=key, UpdateExpression="SET n = n + :one", ExpressionAttributeValues=add)
+        dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+        if self.rounds % 5 == 0:
+            dynamodb.delete_item(TableName=table, Key=key)
 
 
 def stuck_consumer(port: int, over: threading.Event) -> None:

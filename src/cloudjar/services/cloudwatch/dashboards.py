@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record
 from cloudjar.services.cloudwatch import errors
+
+_NEEDED = {"text": "markdown", "log": "query", "alarm": "alarms"}
 
 
 @record("cloudwatch.dashboard", key="name", scope="account")
@@ -47,13 +50,49 @@ def put_dashboard(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     try:
         body = json.loads(req["DashboardBody"])
     except (ValueError, RecursionError):
-        raise errors.bad_dashboard("The field DashboardBody must be a valid JSON object") from None
+        raise errors.dashboard_is_no_json() from None
     if not isinstance(body, dict):
-        raise errors.bad_dashboard("The field DashboardBody must be a valid JSON object")
-    if not isinstance(body.get("widgets", []), list):
-        raise errors.bad_dashboard("Should be array", "/widgets")
+        raise errors.dashboard_is_no_json()
+    if found := list(_problems(body)):
+        raise errors.bad_dashboard(found)
     ctx.put(Dashboard(req["DashboardName"], req["DashboardBody"], ctx.now))
     return {"DashboardValidationMessages": []}
+
+
+def _problems(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a body. Source: "Dashboard body structure and syntax"."""
+    widgets = body.get("widgets", [])
+    if not isinstance(widgets, list):
+        yield "/widgets", "Should be array"
+        return
+    for number, widget in enumerate(widgets):
+        yield from _problems_of(widget, f"/widgets/{number}")
+
+
+def _problems_of(widget: Any, path: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(widget, dict):
+        yield path, "Should be object"
+        return
+    for name in ("type", "properties"):
+        if name not in widget:
+            yield path, f"Should have required property '{name}'"
+    properties = widget.get("properties", {})
+    if not isinstance(properties, dict):
+        yield f"{path}/properties", "Should be object"
+        return
+    if "properties" not in widget:
+        return
+    needed = _NEEDED.get(str(widget.get("type")))
+    if needed and needed not in properties:
+        yield f"{path}/properties", f"Should have required property '{needed}'"
+    if widget.get("type") != "metric":
+        return
+    if not isinstance(properties.get("metrics", []), list):
+        yield f"{path}/properties/metrics", "Should be array"
+    elif "metrics" not in properties and "annotations" not in properties:
+        yield f"{path}/properties", "Should have required property 'metrics'"
+        yield f"{path}/properties", "The metric widget should have specified a region and a data source or an alarm annotation"
+        yield f"{path}/properties", "Should have required property 'annotations'"
 
 
 @operation(on=on_dashboard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 from cloudjar.kernel.errors import AwsError
 
@@ -47,10 +47,16 @@ def dashboard_not_found(name: str) -> AwsError:
     return AwsError("ResourceNotFound", f"Dashboard {name} does not exist", status=404)
 
 
-def bad_dashboard(message: str, path: str = "/") -> AwsError:
-    problems: list[dict[str, Any]] = [{"DataPath": path, "Message": message}]
+def bad_dashboard(problems: list[tuple[str, str]]) -> AwsError:
+    """`problems` are (path, message)."""
+    told = [{"dataPath": path, "message": message} for path, message in problems]
     return AwsError(
         "InvalidParameterInput",
-        "The field DashboardBody must be a valid JSON object",
-        members={"dashboardValidationMessages": problems},
+        f"The dashboard body is invalid, there are {len(told)} validation errors:\n{json.dumps(told, indent=2)}",
+        members={"dashboardValidationMessages": [{"DataPath": path, "Message": message} for path, message in problems]},
     )
+
+
+def dashboard_is_no_json() -> AwsError:
+    message = "The field DashboardBody must be a valid JSON object"
+    return AwsError("InvalidParameterInput", message, members={"dashboardValidationMessages": [{"DataPath": "/", "Message": message}]})
