@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 
+from cloudjar.gateway.inprocess import LocalWorld
 from cloudjar.services.lambda_ import interpreters
 
 from .conftest import Functions
 
 VERSIONS = [v for v in ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14") if interpreters.python(v)]
+OLD = [v for v in ("3.6", "3.7") if interpreters.python(v)]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -19,6 +22,16 @@ def test_each_python_of_this_machine_runs_its_functions(functions: Functions, ve
     source = "import sys, logging\ndef handler(event, context):\n    return [sys.version_info[:2], event, context.function_name]\n"
     functions.python("py", source, Runtime=f"python{version}")
     assert functions.invoke("py", {"k": "é"}).value == [[int(p) for p in version.split(".")], {"k": "é"}, "py"]
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_an_old_python_runs_in_its_time(functions: Functions, world: LocalWorld, version: str) -> None:
+    world.clock.set(datetime(2022, 7, 1, tzinfo=UTC))
+    source = "import sys, logging\ndef handler(event, context):\n    print('é')\n    return [sys.version_info[:2], event]\n"
+    functions.python("py", source, Runtime=f"python{version}")
+    result = functions.invoke("py", {"k": "é"})
+    assert result.value == [[int(p) for p in version.split(".")], {"k": "é"}]
+    assert "é\n" in result.log
 
 
 def test_no_payload_is_an_empty_object(functions: Functions) -> None:

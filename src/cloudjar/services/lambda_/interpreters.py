@@ -50,8 +50,8 @@ def missing(runtime: Runtime) -> str:
     if family in ("provided", "go"):
         return ""
     if family == "python":
-        if _older(wanted, (3, 8)):
-            return f"the runtime {runtime.name}: Python older than 3.8 is not supported"
+        if _older(wanted, (3, 6)):
+            return f"the runtime {runtime.name}: Python older than 3.6 is not supported"
         if python(wanted) is None:
             return (
                 f"the runtime {runtime.name}: no Python {wanted} on this machine. Install it (`apt-get install python{wanted}`, "

@@ -1,8 +1,8 @@
-"""The Python runtime: loads the handler, then serves invocations from the Runtime API. Python 3.8 and later, few imports, one socket."""
+"""The Python runtime: loads the handler, then serves invocations from the Runtime API. Python 3.6 and later, few imports, one socket."""
 
-# It runs in functions, not in the jar: kept to what Python 3.8 knows, and out of the type checker's way.
+# It runs in functions, not in the jar: kept to what Python 3.6 knows, and out of the type checker's way.
 # mypy: ignore-errors
-# ruff: noqa: UP031
+# ruff: noqa: UP031, UP036
 
 import _socket as sockets  # `socket` itself takes longer to import than an invocation
 import json
@@ -367,7 +367,8 @@ def stand_by(pipe, sdk):
     before = set(sys.modules)
     if pipe.startswith("cold:"):
         pipe = pipe[5:]
-    else:
+    elif sys.version_info >= (3, 8):
+        # The jar's SDK is too new for older ones.
         sys.path.append(os.path.dirname(sdk))
         import boto3  # noqa: F401
 
@@ -386,7 +387,13 @@ def stand_by(pipe, sdk):
 def main():
     # One pipe for both, so that what is written to one after the other is read so; a line goes out when it is whole.
     os.dup2(1, 2)
-    sys.stdout.reconfigure(line_buffering=True)
+    if sys.version_info >= (3, 7):
+        sys.stdout.reconfigure(line_buffering=True)
+    else:
+        import io
+
+        # Python 3.6 would take ASCII where the locale is not installed.
+        sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", line_buffering=True)
     env = os.environ
     version = "%d.%d" % sys.version_info[:2]
     task = env["LAMBDA_TASK_ROOT"]
