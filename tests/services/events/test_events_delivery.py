@@ -1,4 +1,6 @@
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -232,3 +234,57 @@ def test_a_connection_needs_leave_for_its_secret(world, events, aws_error):
     with aws_error("AccessDeniedException", "secretsmanager:CreateSecret"):
         user.create_connection(Name="c", AuthorizationType="BASIC", AuthParameters=BASIC)
     assert events.list_connections()["Connections"] == []
+
+
+@pytest.fixture
+def guarded():
+    """An endpoint that gives out tokens, t1 and on, and notes which one each call came with; `answers` are its next statuses."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = self.rfile.read(int(self.headers["content-length"])).decode()
+            if self.path == "/token":
+                server.tokens.append(form)
+                status, body = 200, json.dumps({"access_token": f"t{len(server.tokens)}"}).encode()
+            else:
+                server.calls.append(self.headers["authorization"])
+                status, body = server.answers.pop(0) if server.answers else 200, b""
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.tokens, server.calls, server.answers = [], [], []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_oauth_token_is_kept_until_the_endpoint_refuses_it(world, events, entry, guarded):
+    world.clock.freeze()
+    client = {"ClientID": "id", "ClientSecret": "hush"}
+    oauth = {"ClientParameters": client, "AuthorizationEndpoint": f"{guarded.url}/token", "HttpMethod": "POST"}
+    connection = events.create_connection(
+        Name="c", AuthorizationType="OAUTH_CLIENT_CREDENTIALS", AuthParameters={"OAuthParameters": oauth}
+    )  # fmt: skip
+    made = events.create_api_destination(
+        Name="d", ConnectionArn=connection["ConnectionArn"], InvocationEndpoint=f"{guarded.url}/hook", HttpMethod="POST"
+    )
+    rule(events, made["ApiDestinationArn"], RoleArn=role(world))
+    for _ in range(2):
+        events.put_events(Entries=[entry()])
+        world.settle()
+    assert guarded.calls == ["Bearer t1", "Bearer t1"]
+    guarded.answers = [401]
+    events.put_events(Entries=[entry()])
+    world.settle()
+    world.clock.advance(seconds=5)
+    world.settle()
+    assert guarded.calls[2:] == ["Bearer t1", "Bearer t2"]
+    assert guarded.tokens == ["grant_type=client_credentials&client_id=id&client_secret=hush"] * 2

@@ -6,7 +6,7 @@ import base64
 import http.client
 import json
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from cloudjar.kernel.context import Context
@@ -17,6 +17,10 @@ from cloudjar.services.events import connection_secrets, errors, lists
 from cloudjar.services.events.connection_secrets import MEMBERS
 from cloudjar.services.events.connections import Connection, connection_arn
 
+if TYPE_CHECKING:
+    from cloudjar.kernel.world import World
+
+MOST_TOKENS = 1000
 TIMEOUT_SECONDS = 5
 """How long EventBridge waits for an endpoint."""
 
@@ -170,7 +174,10 @@ async def invoke(ctx: Context, arn: str, payload: str, settings: dict[str, Any])
         if connection.secret:
             connection = replace(connection, parameters=connection_secrets.read_for_delivery(ctx, connection.secret, connection.kind))
     given = settings.get("HttpParameters") or {}
-    status, body = await ctx.offload(_request, destination, connection, payload, given)
+    tokens = ctx.world.part(Tokens)
+    status, body, token = await ctx.offload(_request, destination, connection, payload, given, tokens.of(connection))
+    # A new one is asked for after these answers, as on AWS; and they are tried again.
+    tokens.keep(connection, "" if status in (401, 407) else token)
     if not 200 <= status < 300:
         # 401, 407, 409, 429 and 5xx are tried again; other answers of 4xx are not.
         code = "EndpointFailure" if status in (401, 407, 409, 429) or status >= 500 else "EndpointValidationFailure"
@@ -178,7 +185,30 @@ async def invoke(ctx: Context, arn: str, payload: str, settings: dict[str, Any])
     return {"StatusCode": status, "Body": body.decode("utf-8", "replace")}
 
 
-def _request(destination: ApiDestination, connection: Connection, payload: str, given: dict[str, Any]) -> tuple[int, bytes]:
+class Tokens:
+    """The tokens of a world's OAuth connections."""
+
+    def __init__(self, world: World) -> None:
+        self._tokens: dict[str, tuple[datetime, str]] = {}
+
+    def of(self, connection: Connection) -> str:
+        """A connection's token, or ""."""
+        since, token = self._tokens.get(connection.uid, (connection.modified, ""))
+        return token if since == connection.modified else ""
+
+    def keep(self, connection: Connection, token: str) -> None:
+        """Remembers a connection's token; "" forgets it."""
+        self._tokens.pop(connection.uid, None)
+        if token:
+            self._tokens[connection.uid] = (connection.modified, token)
+            while len(self._tokens) > MOST_TOKENS:
+                del self._tokens[next(iter(self._tokens))]
+
+
+def _request(
+    destination: ApiDestination, connection: Connection, payload: str, given: dict[str, Any], token: str
+) -> tuple[int, bytes, str]:
+    """The endpoint's status and answer, and the token that was used."""
     url = destination.endpoint
     for value in given.get("PathParameterValues") or ():
         url = url.replace("*", quote(value, safe=""), 1)
@@ -192,8 +222,12 @@ def _request(destination: ApiDestination, connection: Connection, payload: str, 
     if fields := _pairs(extra, "BodyParameters"):
         decoded = json.loads(payload)
         body = json.dumps({**decoded, **fields}) if isinstance(decoded, dict) else payload
-    headers |= _authorization(connection)
-    return _exchange(destination.method, url, query, headers, body)
+    if connection.kind == "OAUTH_CLIENT_CREDENTIALS":
+        token = token or _new_token(connection)
+        headers["Authorization"] = f"Bearer {token}"
+    else:
+        headers |= _authorization(connection)
+    return *_exchange(destination.method, url, query, headers, body), token
 
 
 def _authorization(connection: Connection) -> dict[str, str]:
@@ -201,8 +235,11 @@ def _authorization(connection: Connection) -> dict[str, str]:
     if connection.kind == "BASIC":
         token = base64.b64encode(f"{given['Username']}:{given['Password']}".encode()).decode()
         return {"Authorization": f"Basic {token}"}
-    if connection.kind == "API_KEY":
-        return {given["ApiKeyName"]: given["ApiKeyValue"]}
+    return {given["ApiKeyName"]: given["ApiKeyValue"]}
+
+
+def _new_token(connection: Connection) -> str:
+    given = connection.parameters[MEMBERS[connection.kind]]
     client, extra = given["ClientParameters"], given.get("OAuthHttpParameters") or {}
     form = {"grant_type": "client_credentials", "client_id": client["ClientID"], "client_secret": client["ClientSecret"]}
     form |= _pairs(extra, "BodyParameters")
@@ -210,7 +247,7 @@ def _authorization(connection: Connection) -> dict[str, str]:
     query = _pairs(extra, "QueryStringParameters")
     status, answer = _exchange(given["HttpMethod"], given["AuthorizationEndpoint"], query, headers, urlencode(form))
     try:
-        return {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
+        return str(json.loads(answer)["access_token"])
     except (ValueError, KeyError, TypeError):
         raise AwsError("EndpointFailure", f"The authorization endpoint answered {status} without a token.") from None
 
