@@ -36,12 +36,13 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     group = find_group(ctx, req["logGroupName"])
     stream = find_stream(ctx, group, req["logStreamName"])
     batch = req["logEvents"]
-    _check_batch(batch)
+    sizes = _check_batch(batch)
     now = milliseconds(ctx.now)
     expired = group.oldest(ctx.now)
     rejected: dict[str, int] = {}
     first_seq = ctx.world.step(ctx._open(), "logs") << 20
     kept: list[LogEvent] = []
+    size = 0
     for at, event in enumerate(batch):
         time = event["timestamp"]
         if time > now + TOO_NEW:
@@ -52,8 +53,8 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             rejected["expiredLogEventEndIndex"] = at + 1
         else:
             kept.append(ctx.put(LogEvent(group.uid, stream.uid, time, first_seq + at, event["message"], now)))
+            size += sizes[at]
     if kept:
-        size = sum(_size(event.message) for event in kept)
         ctx.put(
             replace(
                 stream,
@@ -77,12 +78,9 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _size(message: str) -> int:
-    return len(message.encode("utf-8", "surrogatepass")) + EVENT_OVERHEAD
-
-
-def _check_batch(batch: list[dict[str, Any]]) -> None:
-    sizes = [_size(event["message"]) for event in batch]
+def _check_batch(batch: list[dict[str, Any]]) -> list[int]:
+    """The events' sizes, if the batch may be put."""
+    sizes = [len(event["message"].encode("utf-8", "surrogatepass")) + EVENT_OVERHEAD for event in batch]
     if max(sizes) > LARGEST_BATCH:
         raise errors.event_too_large(max(sizes), LARGEST_BATCH)
     if sum(sizes) > LARGEST_BATCH:
@@ -92,6 +90,7 @@ def _check_batch(batch: list[dict[str, Any]]) -> None:
         raise errors.events_out_of_order()
     if times[-1] - times[0] > DAY:
         raise errors.batch_too_long()
+    return sizes
 
 
 @operation(on=stream_resource)
