@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -231,6 +232,21 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+@pytest.mark.skipif(interpreters.missing(RUNTIMES["python3.12"]) != "", reason="no Python 3.12 on this machine")
+def test_snapshots_come_back_after_the_jar_has_died(aws: Cli, cj: Cloudjar) -> None:
+    package = aws.zip("snap.zip", {"app.py": "import os\ndef handler(e, c):\n    return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n"})
+    aws(*aws.creating("snap", "python3.12", package, "app.handler", "--snap-start", "ApplyOn=PublishedVersions"))
+    # It dies before or while the first version is initialised: that is done again.
+    assert aws("lambda", "publish-version", "--function-name", "snap")["State"] == "Pending"
+    os.kill(cj("status", "--json").json["pid"], signal.SIGKILL)
+    aws.environ["AWS_ENDPOINT_URL"] = cj.up()["endpoint"]
+    aws("lambda", "wait", "published-version-active", "--function-name", "snap", "--qualifier", "1")
+    os.kill(cj("status", "--json").json["pid"], signal.SIGKILL)
+    aws.environ["AWS_ENDPOINT_URL"] = cj.up()["endpoint"]
+    answer = aws.invoke("snap:1")
+    assert answer.payload == "snap-start" and "RESTORE_REPORT Restore Duration: " in answer.log
 
 
 def test_many_calls_at_once_and_one_at_a_time(aws: Cli, endpoint: str, client: Callable[..., Any]) -> None:
