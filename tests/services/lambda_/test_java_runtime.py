@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cloudjar.gateway.inprocess import LocalWorld
 from cloudjar.services.lambda_ import interpreters
 from cloudjar.services.lambda_.environment import BOOTSTRAPS
 from cloudjar.services.lambda_.runtimes import RUNTIMES
@@ -207,3 +208,11 @@ def test_a_jar_in_lib_is_on_the_class_path(functions: Functions, classes: dict[s
 
     functions.create("java", {"lib/all.jar": package(classes)}, Runtime="java17", Handler="example.Handlers::twice", MemorySize=256)
     assert functions.invoke("java", 4).value == 8
+
+
+def test_snap_start_initialises_a_published_version(functions: Functions, java: Any, world: LocalWorld) -> None:
+    java("example.Handlers$Maps", SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True)
+    world.settle()
+    result = functions.invoke("java", {}, Qualifier="1")
+    assert result.value["calls"] == 1
+    assert "RESTORE_REPORT Restore Duration: " in result.log and "Init Duration" not in result.log
