@@ -106,6 +106,9 @@ def test_a_function_url_answers_under_its_host_of_aws(functions: Functions) -> N
     functions.client.add_permission(
         FunctionName="target", StatementId="all", Action="lambda:InvokeFunctionUrl", Principal="*", FunctionUrlAuthType="NONE"
     )
+    functions.client.add_permission(
+        FunctionName="target", StatementId="call", Action="lambda:InvokeFunction", Principal="*", InvokedViaFunctionUrl=True
+    )
     host = url.split("//")[1].split(".")[0] + ".lambda-url.us-east-1.on.aws"
     assert run(functions, FETCH.format(url=f"https://{host}/")) == host
 
