@@ -5,10 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ledgers import Actor, Bus, Items, Messages, Objects, Parameters, Topic, Uploads
@@ -28,14 +25,13 @@ class Copies:
         self.actors: list[Actor] = []
         self.taken: list[tuple[Path, list[Actor]]] = []
         self.store = local.do(lambda: local.jar.worlds.open("default").store)
-        self.begin = self.store.transaction
-        self.store.transaction = self.copying  # type: ignore[method-assign]
+        self.commit = self.store.commit
+        self.store.commit = self.copying  # type: ignore[method-assign]
 
-    @contextmanager
-    def copying(self) -> Iterator[Any]:
-        with self.begin() as txn:
-            yield txn
-        if txn.bytes_written and self.actors:
+    def copying(self) -> None:
+        wrote = self.store._open is not None and self.store._open.bytes_written
+        self.commit()
+        if wrote and self.actors:
             home = self.folder / f"{len(self.taken):04d}"
             self.store.copy(home / self.store.directory.relative_to(self.local.jar.directory))
             # Blob files never change, and none is removed within the hour.

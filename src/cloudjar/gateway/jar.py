@@ -9,7 +9,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import CoroutineType, ModuleType
@@ -138,14 +138,10 @@ class Jar:
         await self.endpoints.close(world_name, 1.0)
         await self.worlds.drop(world_name)
 
-    def answer(self, world_name: str, request: Request) -> Coroutine[Any, Any, Response]:
+    async def answer(self, world_name: str, request: Request) -> Response:
         """One request to a world's endpoint; a world that was restored meanwhile is found again by its name."""
         if self.worlds.changing:
-            return self._answer_later(world_name, request)
-        return handle(self, self.worlds.open(world_name), request)
-
-    async def _answer_later(self, world_name: str, request: Request) -> Response:
-        await self.worlds.changed(world_name)
+            await self.worlds.changed(world_name)
         return await handle(self, self.worlds.open(world_name), request)
 
     async def stop(self, grace_seconds: float = 10.0) -> None:

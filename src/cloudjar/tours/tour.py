@@ -96,8 +96,8 @@ class Tour:
     def try_aws(self, *arguments: str, shown: bool = True, keys: Mapping[str, str] | None = None) -> Answer:
         """Runs the stock AWS CLI, which may fail. `keys` are the environment's names of credentials; by default the root user's."""
         program, version = self._cli
-        # AWS_ENDPOINT_URL came with 1.29 and 2.13; Debian 12 has 2.9.
-        endpoint = () if version >= ((2, 13) if version[0] == 2 else (1, 29)) else ("--endpoint-url", self.endpoint)
+        # AWS_ENDPOINT_URL came with 2.13; Debian 12 has 2.9. Version 1 heeds it, but for a few services (`aws sqs`) that it sends to AWS.
+        endpoint = () if version >= (2, 13) else ("--endpoint-url", self.endpoint)
         return self._run([program, *endpoint, *arguments], shown=f"aws {shlex.join(arguments)}" if shown else "", keys=keys)
 
     @property

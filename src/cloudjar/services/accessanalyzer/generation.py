@@ -87,6 +87,7 @@ async def _actions(ctx: Context, acting: Context, wanted: dict[str, Any], job: G
     bucket = {"Bucket": trail["S3BucketName"]}
     request = {**bucket, "Prefix": f"{prefix}AWSLogs/"}
     found: set[str] = set()
+    first = job.start.replace(microsecond=0)  # Events tell whole seconds.
     for entry in await every(acting, "s3", "ListObjectsV2", "Contents", ("NextContinuationToken", "ContinuationToken"), request):
         parts = entry["Key"].split("/CloudTrail/")
         region = parts[-1].partition("/")[0]
@@ -94,7 +95,7 @@ async def _actions(ctx: Context, acting: Context, wanted: dict[str, Any], job: G
             continue
         body = await _read((await acting.call_async("s3", "GetObject", {**bucket, "Key": entry["Key"]}))["Body"])
         for event in json.loads(gzip.decompress(body))["Records"]:
-            if job.start <= datetime.fromisoformat(event["eventTime"]) <= job.end and _is_by(event["userIdentity"], job.principal):
+            if first <= datetime.fromisoformat(event["eventTime"]) <= job.end and _is_by(event["userIdentity"], job.principal):
                 found |= action_of(event["eventSource"], event["eventName"])
     return found
 
