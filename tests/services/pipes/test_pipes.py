@@ -115,6 +115,52 @@ def test_a_stream_pipe_at_latest_leaves_out_what_was_before(world, pipe, table, 
     assert received() == ["new"]
 
 
+def _stream_of_times(world, pipe, stream, lanes):
+    """A pipe that takes each key for a time, and so holds the lane of a key that is none."""
+    world.client("logs").create_log_group(logGroupName="/pipes/out")
+    pipe(
+        Source=stream,
+        Target="arn:aws:logs:us-east-1:000000000000:log-group:/pipes/out",
+        SourceParameters={"DynamoDBStreamParameters": {"StartingPosition": "TRIM_HORIZON", "BatchSize": 1, "ParallelizationFactor": lanes}},
+        TargetParameters={
+            "InputTemplate": "<$.dynamodb.Keys.id.S>",
+            "CloudWatchLogsParameters": {"LogStreamName": "s", "Timestamp": "$.dynamodb.Keys.id.S"},
+        },
+    )
+
+
+def _logged(world):
+    world.settle()
+    events = world.client("logs").filter_log_events(logGroupName="/pipes/out")["events"]
+    return {event["message"] for event in events}
+
+
+def test_a_key_that_fails_holds_up_only_its_lane(world, pipe, table):
+    put, stream = table
+    _stream_of_times(world, pipe, stream, 10)
+    put("no time")
+    start = int(world.clock.now().timestamp() * 1000)
+    for at in range(20):
+        put(str(start + at))
+    assert len(_logged(world)) > 10
+
+
+def test_lanes_that_are_put_together_lose_nothing(world, pipe, pipes, role, table):
+    put, stream = table
+    _stream_of_times(world, pipe, stream, 3)
+    start = int(world.clock.now().timestamp() * 1000)
+    for at in range(6):
+        put(str(start + at))
+    assert len(_logged(world)) == 6
+    pipes.update_pipe(
+        Name="through", RoleArn=role("pipe", None), SourceParameters={"DynamoDBStreamParameters": {"ParallelizationFactor": 1}}
+    )
+    for at in range(6, 12):
+        put(str(start + at))
+    world.clock.advance(seconds=0)
+    assert len(_logged(world)) == 12
+
+
 def test_a_stream_pipe_gives_up_to_its_dead_letter_queue(world, sqs, pipe, table, queues):
     put, stream = table
     sqs.create_queue(QueueName="dead")

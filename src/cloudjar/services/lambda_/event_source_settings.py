@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.event_pattern import PatternProblem, compile_pattern
+from cloudjar.kernel.source_queues import queue_url
 from cloudjar.services.lambda_ import errors
 from cloudjar.services.lambda_.functions import Version
 
@@ -181,9 +182,3 @@ def _check_queue(acting: Context, source: str, version: Version) -> None:
     hidden = int(answer["Attributes"]["VisibilityTimeout"])
     if hidden < version.timeout_seconds:
         raise errors.invalid(f"Queue visibility timeout: {hidden} seconds is less than Function timeout: {version.timeout_seconds} seconds")
-
-
-def queue_url(arn: str) -> str:
-    """The address of a queue within the jar."""
-    account, name = arn.split(":")[4:6]
-    return f"http://localhost:4566/{account}/{name}"

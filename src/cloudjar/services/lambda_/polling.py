@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
@@ -134,15 +134,3 @@ class Poller:
             invocation = Invocation(ctx.ids.uuid(), payload, arn, trace)
         await hot_reload.refresh(ctx, version)
         return await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved), version.label
-
-
-async def wait_for(news: asyncio.Event, running: set[asyncio.Task[Any]]) -> None:
-    """Returns when there is news, or one of the tasks has ended; raises what it raised."""
-    listening = asyncio.ensure_future(news.wait())
-    try:
-        await asyncio.wait({listening, *running}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        listening.cancel()
-    for task in [task for task in running if task.done()]:
-        running.discard(task)
-        task.result()

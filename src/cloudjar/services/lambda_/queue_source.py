@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from cloudjar.kernel import source_queues
 from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.records import replace
 from cloudjar.kernel.source_filters import failed_items, passes
-from cloudjar.services.lambda_.event_source_settings import queue_url
 
 if TYPE_CHECKING:
     from cloudjar.services.lambda_.event_sources import EventSourceMapping
@@ -23,15 +22,10 @@ _FIRST_POLLERS = 5
 _POLLERS_A_SECOND = 5
 """Lambda begins with five batches at a time and adds 300 a minute while there is more."""
 _MOST_POLLERS = 1250
-_LARGEST_BATCH = 6_000_000
-"""Bytes of records, so that the event stays below Invoke's own limit."""
-_AT_ONCE = 10
 
 
 async def drain(poller: Poller, mapping: EventSourceMapping) -> None:
     """Serves a queue until it is empty."""
-    from cloudjar.services.lambda_.polling import wait_for
-
     running: set[asyncio.Task[None]] = set()
     started = monotonic_seconds()
     try:
@@ -47,7 +41,7 @@ async def drain(poller: Poller, mapping: EventSourceMapping) -> None:
                         running.add(asyncio.get_running_loop().create_task(_handle(poller, mapping, part)))
             if not running and (now is None or not poller.news.is_set()):
                 return
-            await wait_for(poller.news, running)
+            await source_queues.wait_for(poller.news, running)
     finally:
         for task in running:
             task.cancel()
@@ -59,22 +53,7 @@ async def _receive(poller: Poller, mapping: EventSourceMapping) -> list[dict[str
     acting = poller.acting()
     if mapping.window_seconds and not await _is_due(poller, mapping, acting):
         return []
-    batch: list[dict[str, Any]] = []
-    while len(batch) < mapping.batch_size:
-        request = {
-            "QueueUrl": queue_url(mapping.source),
-            "MaxNumberOfMessages": min(_AT_ONCE, mapping.batch_size - len(batch)),
-            "WaitTimeSeconds": 0,
-            "MessageAttributeNames": ["All"],
-            "MessageSystemAttributeNames": ["All"],
-        }
-        found = (await acting.call_async("sqs", "ReceiveMessage", request)).get("Messages")
-        if not found:
-            break
-        batch += found
-        if sum(len(message["Body"]) for message in batch) > _LARGEST_BATCH:
-            break
-    return batch
+    return await source_queues.receive(acting, mapping.source, mapping.batch_size)
 
 
 async def _is_due(poller: Poller, mapping: EventSourceMapping, acting: Context) -> bool:
@@ -82,9 +61,7 @@ async def _is_due(poller: Poller, mapping: EventSourceMapping, acting: Context) 
     from cloudjar.services.lambda_.event_sources import EventSourceMapping as Mapping
     from cloudjar.services.lambda_.polling import poll_later
 
-    request = {"QueueUrl": queue_url(mapping.source), "AttributeNames": ["ApproximateNumberOfMessages"]}
-    attributes = (await acting.call_async("sqs", "GetQueueAttributes", request))["Attributes"]
-    waiting = int(attributes["ApproximateNumberOfMessages"])
+    waiting = await source_queues.waiting(acting, mapping.source)
     ctx = poller.ctx
     with ctx.transaction():
         fresh = ctx.get(Mapping, mapping.uuid)
@@ -107,7 +84,7 @@ def _parts(batch: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     size = 0
     for message in batch:
         length = len(json.dumps(message["Body"])) + 1000
-        if parts[-1] and size + length > _LARGEST_BATCH:
+        if parts[-1] and size + length > source_queues.LARGEST_BATCH:
             parts.append([])
             size = 0
         parts[-1].append(message)
@@ -117,7 +94,7 @@ def _parts(batch: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 async def _handle(poller: Poller, mapping: EventSourceMapping, batch: list[dict[str, Any]]) -> None:
     """One batch, to its end. What failed is seen again when its visibility timeout is over."""
-    records = [_record(poller.ctx, mapping.source, message) for message in batch]
+    records = [source_queues.record_of(mapping.source, message) for message in batch]
     wanted: list[dict[str, Any]] = []
     done: list[dict[str, Any]] = []
     for record in records:
@@ -136,37 +113,4 @@ async def _handle(poller: Poller, mapping: EventSourceMapping, batch: list[dict[
                 if failed is not None:
                     done += [record for record in wanted if record["messageId"] not in failed]
             poller.note("PROBLEM: Function call failed" if finished.outcome.error else "OK")
-    await _delete(poller.acting(), mapping.source, [record["receiptHandle"] for record in done])
-
-
-async def _delete(acting: Context, source: str, handles: list[str]) -> None:
-    for start in range(0, len(handles), _AT_ONCE):
-        entries = [{"Id": str(n), "ReceiptHandle": handle} for n, handle in enumerate(handles[start : start + _AT_ONCE])]
-        await acting.call_async("sqs", "DeleteMessageBatch", {"QueueUrl": queue_url(source), "Entries": entries})
-
-
-def _record(ctx: Context, source: str, message: dict[str, Any]) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html, "Example event"."""
-    record = {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes") or {},
-        "messageAttributes": {name: _attribute(value) for name, value in (message.get("MessageAttributes") or {}).items()},
-        "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": source,
-        "awsRegion": ctx.region,
-    }
-    if message.get("MD5OfMessageAttributes"):
-        record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
-    return record
-
-
-def _attribute(value: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if value.get("StringValue") is not None:
-        found["stringValue"] = value["StringValue"]
-    if value.get("BinaryValue") is not None:
-        found["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
-    return {**found, "stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
+    await source_queues.delete(poller.acting(), mapping.source, [record["receiptHandle"] for record in done])

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import zlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
 
 from cloudjar.kernel.clock import EPOCH
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.kernel.source_filters import failed_items, passes
+from cloudjar.kernel.source_streams import (
+    LARGEST_BATCH,
+    Lane,
+    age_seconds,
+    batch_info,
+    ends,
+    furthest_behind,
+    lanes,
+    pause_seconds,
+    plain,
+    read,
+    sequence_of,
+    shard_of,
+)
 from cloudjar.services.lambda_ import destinations, metering, windows
 from cloudjar.services.lambda_.functions import find_version
 from cloudjar.services.lambda_.invocation import stamp
@@ -25,9 +35,6 @@ from cloudjar.services.lambda_.pool import Finished
 if TYPE_CHECKING:
     from cloudjar.services.lambda_.event_sources import EventSourceMapping
     from cloudjar.services.lambda_.polling import Poller
-
-_LARGEST_BATCH = 1000
-_LONGEST_PAUSE = 60
 
 
 @record("lambda.stream_position", key=("mapping", "shard"))
@@ -55,15 +62,8 @@ async def drain(poller: Poller, mapping: EventSourceMapping) -> None:
     while True:
         poller.news.clear()
         acting = poller.acting()
-        answer = await acting.call_async("dynamodbstreams", "DescribeStream", {"StreamArn": mapping.source})
-        hash_key = answer["StreamDescription"]["KeySchema"][0]["AttributeName"]
-        lanes = [
-            Lane(shard["ShardId"], number, mapping.parallelization, hash_key)
-            for shard in answer["StreamDescription"]["Shards"]
-            for number in range(mapping.parallelization)
-        ]
-        ends = await asyncio.gather(*(_serve(poller, acting, lane) for lane in lanes), return_exceptions=True)
-        for end in ends:
+        every = await lanes(acting, mapping.source, mapping.parallelization)
+        for end in await asyncio.gather(*(_serve(poller, acting, lane) for lane in every), return_exceptions=True):
             if isinstance(end, BaseException):
                 raise end
         mapping = poller.mapping() or mapping
@@ -71,34 +71,12 @@ async def drain(poller: Poller, mapping: EventSourceMapping) -> None:
             return
 
 
-class Lane(Struct, frozen=True):
-    """The part of a shard that is served in order: all of it, or the partition keys that fall to one of several."""
-
-    shard: str
-    number: int
-    of: int
-    hash_key: str
-
-    @property
-    def name(self) -> str:
-        return self.shard if self.of == 1 else f"{self.shard}#{self.number}"
-
-    def has(self, record: dict[str, Any]) -> bool:
-        """Whether a record's partition key falls here."""
-        if self.of == 1:
-            return True
-        key = json.dumps(_plain(record["dynamodb"]["Keys"].get(self.hash_key)), sort_keys=True)
-        return zlib.crc32(key.encode()) % self.of == self.number
-
-
 def rearrange(ctx: Context, mapping: EventSourceMapping) -> None:
     """The parallelization has changed: each shard goes on where the lane that was furthest behind stood."""
-    behind: dict[str, str] = {}
-    for position in list(ctx.where(Position, mapping=mapping.uuid)):
-        shard = position.shard.partition("#")[0]
+    positions = list(ctx.where(Position, mapping=mapping.uuid))
+    for position in positions:
         ctx.delete(position)
-        behind[shard] = min(behind.get(shard, position.sequence), position.sequence, key=lambda text: int(text or 0))
-    for shard, sequence in behind.items():
+    for shard, sequence in furthest_behind([(position.shard, position.sequence) for position in positions]).items():
         ctx.put(Position(mapping.uuid, shard, sequence))
 
 
@@ -119,8 +97,8 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, la
         now = ctx.now
         if position.not_before is not None and ctx.now < position.not_before:
             return False
-    limit = min(position.size or mapping.batch_size, _LARGEST_BATCH)
-    found = await _read(acting, mapping, position, limit)
+    limit = min(position.size or mapping.batch_size, LARGEST_BATCH)
+    found = await read(acting, mapping.source, lane.shard, position.sequence, limit)
     window = None
     if mapping.tumbling_seconds:
         window, found = windows.batch(mapping, position, found, now)
@@ -131,20 +109,19 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, la
         return False
     if mapping.window_seconds and len(found) < limit and not _is_due(poller, mapping):
         return False
-    records = [{**_plain(one), "eventSourceARN": mapping.source} for one in found]
+    records = [{**plain(one), "eventSourceARN": mapping.source} for one in found]
     wanted = [one for one in records if lane.has(one) and passes(mapping.filters, one, "")]
-    last = records[-1]["dynamodb"]["SequenceNumber"] if records else position.sequence
+    last = sequence_of(records[-1]) if records else position.sequence
     if not wanted and not (window and window.is_final):
         _done(poller, position, last, position.window, position.state)
         return True
     if wanted and _is_too_old(poller, mapping, wanted[0]):
         _give_up(poller, mapping, position, wanted[:1], None, "RecordAgeExceeded", "")
-        _done(poller, position, wanted[0]["dynamodb"]["SequenceNumber"])
+        _done(poller, position, sequence_of(wanted[0]))
         return True
     if wanted:
-        age = (now - EPOCH).total_seconds() - wanted[-1]["dynamodb"]["ApproximateCreationDateTime"]
         where = metering.dimensions(_function_arn(poller, mapping))
-        metering.add(poller.ctx, "IteratorAge", where, max(0.0, age) * 1000, metering.MILLISECONDS)
+        metering.add(poller.ctx, "IteratorAge", where, max(0.0, age_seconds(wanted[-1], now)) * 1000, metering.MILLISECONDS)
     event = {"Records": wanted, **(window.members(mapping, lane.shard) if window else {})}
     try:
         finished, version = await poller.invoke(mapping, json.dumps(event, separators=(",", ":")).encode())
@@ -165,7 +142,7 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, la
     poller.note("PROBLEM: Function call failed")
     if first_failed > 0:
         # What came before is done; the rest is tried again as a batch of its own.
-        position = replace(position, sequence=wanted[first_failed - 1]["dynamodb"]["SequenceNumber"], attempts=0)
+        position = replace(position, sequence=sequence_of(wanted[first_failed - 1]), attempts=0)
         wanted = wanted[first_failed:]
     tried = replace(position, attempts=position.attempts + 1)
     if 0 <= mapping.retries < tried.attempts:
@@ -182,36 +159,10 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, la
     return False
 
 
-async def _read(acting: Context, mapping: EventSourceMapping, position: Position, limit: int) -> list[dict[str, Any]]:
-    request: dict[str, Any] = {"StreamArn": mapping.source, "ShardId": position.shard.partition("#")[0]}
-    if position.sequence:
-        request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": position.sequence}
-    else:
-        request["ShardIteratorType"] = "TRIM_HORIZON"
-    try:
-        iterator = (await acting.call_async("dynamodbstreams", "GetShardIterator", request))["ShardIterator"]
-    except AwsError as error:
-        if error.code != "TrimmedDataAccessException":
-            raise
-        request = {"StreamArn": mapping.source, "ShardId": position.shard.partition("#")[0], "ShardIteratorType": "TRIM_HORIZON"}
-        iterator = (await acting.call_async("dynamodbstreams", "GetShardIterator", request))["ShardIterator"]
-    answer = await acting.call_async("dynamodbstreams", "GetRecords", {"ShardIterator": iterator, "Limit": limit})
-    found: list[dict[str, Any]] = answer["Records"]
-    return found
-
-
 def begin_at_end(ctx: Context, acting: Context, mapping: EventSourceMapping) -> None:
     """Has a LATEST mapping begin after what its stream holds now."""
-    for shard in acting.call("dynamodbstreams", "DescribeStream", {"StreamArn": mapping.source})["StreamDescription"]["Shards"]:
-        request = {"StreamArn": mapping.source, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        iterator = acting.call("dynamodbstreams", "GetShardIterator", request)["ShardIterator"]
-        last = ""
-        while iterator:
-            answer = acting.call("dynamodbstreams", "GetRecords", {"ShardIterator": iterator})
-            if not answer["Records"]:
-                break
-            last, iterator = answer["Records"][-1]["dynamodb"]["SequenceNumber"], answer.get("NextShardIterator")
-        ctx.put(Position(mapping.uuid, shard["ShardId"], last))
+    for shard, last in ends(acting, mapping.source):
+        ctx.put(Position(mapping.uuid, shard, last))
 
 
 def _is_due(poller: Poller, mapping: EventSourceMapping) -> bool:
@@ -239,8 +190,7 @@ def _is_due(poller: Poller, mapping: EventSourceMapping) -> bool:
 def _is_too_old(poller: Poller, mapping: EventSourceMapping, first: dict[str, Any]) -> bool:
     if mapping.maximum_age_seconds < 0:
         return False
-    age = (poller.ctx.world.clock.now() - EPOCH).total_seconds() - first["dynamodb"]["ApproximateCreationDateTime"]
-    return bool(age > mapping.maximum_age_seconds)
+    return age_seconds(first, poller.ctx.world.clock.now()) > mapping.maximum_age_seconds
 
 
 def _first_failed(mapping: EventSourceMapping, finished: Finished, wanted: list[dict[str, Any]]) -> int | None:
@@ -249,7 +199,7 @@ def _first_failed(mapping: EventSourceMapping, finished: Finished, wanted: list[
         return 0
     if not mapping.partial_failures:
         return None
-    sequences = [one["dynamodb"]["SequenceNumber"] for one in wanted]
+    sequences = [sequence_of(one) for one in wanted]
     failed = failed_items(finished.outcome.payload, sequences)
     if failed is None:
         return 0
@@ -267,7 +217,7 @@ def _done(poller: Poller, position: Position, sequence: str, window: int = -1, s
 
 
 def _pause(poller: Poller, position: Position) -> None:
-    seconds = min(2 ** max(0, position.attempts - 1), _LONGEST_PAUSE)
+    seconds = pause_seconds(position.attempts)
     with poller.ctx.transaction():
         poller.ctx.put(replace(position, not_before=poller.ctx.now + timedelta(seconds=seconds)))
     poller.later(seconds)
@@ -288,7 +238,6 @@ def _give_up(
     ctx = poller.ctx
     with ctx.transaction():
         role = find_version(ctx, mapping.function, mapping.qualifier).role
-        times = [stamp(datetime.fromtimestamp(one["dynamodb"]["ApproximateCreationDateTime"], EPOCH.tzinfo)) for one in batch]
         told: dict[str, Any] = {
             "requestContext": {
                 "requestId": ctx.ids.uuid(),
@@ -299,15 +248,7 @@ def _give_up(
             "responseContext": {"statusCode": 200, "executedVersion": version, "functionError": "Unhandled"} if finished else {},
             "version": "1.0",
             "timestamp": stamp(ctx.now),
-            "DDBStreamBatchInfo": {
-                "shardId": position.shard.partition("#")[0],
-                "startSequenceNumber": batch[0]["dynamodb"]["SequenceNumber"],
-                "endSequenceNumber": batch[-1]["dynamodb"]["SequenceNumber"],
-                "approximateArrivalOfFirstRecord": times[0],
-                "approximateArrivalOfLastRecord": times[-1],
-                "batchSize": len(batch),
-                "streamArn": mapping.source,
-            },
+            "DDBStreamBatchInfo": batch_info(mapping.source, shard_of(position.shard), batch),
         }
         ctx.effect(
             destinations.send,
@@ -318,16 +259,3 @@ def _give_up(
             "",
             told["requestContext"]["functionArn"],
         )
-
-
-def _plain(value: Any) -> Any:
-    """A record as JSON has it: bytes in base64, instants in seconds."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(one) for one in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, datetime):
-        return int(value.timestamp())
-    return value

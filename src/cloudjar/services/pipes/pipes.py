@@ -10,12 +10,14 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
+from cloudjar.kernel.source_queues import queue_url
 from cloudjar.kernel.watches import unwatch, watch
 from cloudjar.services.pipes import errors, settings
 
 PRINCIPAL = "pipes.amazonaws.com"
 MOST_PIPES = 1000
 _CHANGING = frozenset(("CREATING", "UPDATING", "DELETING", "STARTING", "STOPPING"))
+_FAILED = {"CREATING": "CREATE", "UPDATING": "UPDATE", "STARTING": "START", "STOPPING": "STOP"}
 _KEPT = ("Description", "Enrichment", "EnrichmentParameters", "TargetParameters", "LogConfiguration")
 
 
@@ -93,6 +95,13 @@ def _settled(ctx: Context, name: str) -> Pipe:
     return pipe
 
 
+def _heading(ctx: Context, pipe: Pipe, desired: str, state: str) -> dict[str, Any]:
+    """Has a pipe begin its way to a state."""
+    pipe = ctx.put(replace(pipe, desired=desired, state=state, reason="", modified=ctx.now))
+    ctx.after(arrive, pipe.name, pipe.uid, f"{_FAILED[state]}_FAILED")
+    return _state(ctx, pipe)
+
+
 @operation(on=on_pipe)
 def create_pipe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     name = req["Name"]
@@ -107,14 +116,14 @@ def create_pipe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     given = req.get("Tags") or {}
     tags.check(given)
     desired = req.get("DesiredState") or "RUNNING"
-    pipe = ctx.put(Pipe(name, ctx.ids.uuid(), kept, desired, "CREATING", ctx.now, ctx.now))
     ctx.set_tags(pipe_arn(ctx, name), given)
-    ctx.after(arrive, name, pipe.uid, "CREATE_FAILED")
-    return _state(ctx, pipe)
+    return _heading(ctx, Pipe(name, ctx.ids.uuid(), kept, desired, "CREATING", ctx.now, ctx.now), desired, "CREATING")
 
 
 @operation(on=on_pipe)
 def update_pipe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    from cloudjar.services.pipes.stream_source import rearrange
+
     pipe = _settled(ctx, req["Name"])
     kept = {**pipe.settings, "RoleArn": req["RoleArn"]}
     for member in (*_KEPT, "Target"):
@@ -125,17 +134,17 @@ def update_pipe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     kept = {member: value for member, value in kept.items() if value or member == "SourceParameters"}
     settings.check(ctx, "UpdatePipe", kept, req)
     desired = req.get("DesiredState") or pipe.desired
-    pipe = ctx.put(replace(pipe, settings=kept, desired=desired, state="UPDATING", reason="", modified=ctx.now))
-    ctx.after(arrive, pipe.name, pipe.uid, "UPDATE_FAILED")
-    return _state(ctx, pipe)
+    changed = replace(pipe, settings=kept)
+    if changed.reading.get("ParallelizationFactor") != pipe.reading.get("ParallelizationFactor"):
+        rearrange(ctx, pipe)
+    return _heading(ctx, changed, desired, "UPDATING")
 
 
 @operation(on=on_pipe)
 def start_pipe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pipe = _settled(ctx, req["Name"])
     if pipe.state != "RUNNING":
-        pipe = ctx.put(replace(pipe, desired="RUNNING", state="STARTING", reason="", modified=ctx.now))
-        ctx.after(arrive, pipe.name, pipe.uid, "START_FAILED")
+        return _heading(ctx, pipe, "RUNNING", "STARTING")
     return _state(ctx, pipe)
 
 
@@ -143,8 +152,7 @@ def start_pipe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 def stop_pipe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pipe = _settled(ctx, req["Name"])
     if pipe.state != "STOPPED":
-        pipe = ctx.put(replace(pipe, desired="STOPPED", state="STOPPING", reason="", modified=ctx.now))
-        ctx.after(arrive, pipe.name, pipe.uid, "STOP_FAILED")
+        return _heading(ctx, pipe, "STOPPED", "STOPPING")
     return _state(ctx, pipe)
 
 
@@ -176,7 +184,7 @@ def arrive(ctx: Context, name: str, uid: str, failed: str) -> None:
         with ctx.transaction():
             acting = ctx.assume(pipe.role, PRINCIPAL)
             if pipe.is_queue:
-                request = {"QueueUrl": settings.queue_url(pipe.source), "AttributeNames": ["VisibilityTimeout"]}
+                request = {"QueueUrl": queue_url(pipe.source), "AttributeNames": ["VisibilityTimeout"]}
                 acting.call("sqs", "GetQueueAttributes", request)
             else:
                 begin(ctx, acting, pipe)

@@ -11,8 +11,9 @@ from cloudjar.kernel import targets
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.source_filters import failed_items
+from cloudjar.kernel.source_queues import queue_url
 from cloudjar.services.pipes.pipes import Pipe
-from cloudjar.services.pipes.settings import kind_of, queue_url, service_of
+from cloudjar.services.pipes.settings import kind_of, service_of
 
 
 async def send(ctx: Context, pipe: Pipe, items: list[Any], parameters: list[dict[str, Any]], ids: list[str]) -> set[int]:

@@ -44,12 +44,6 @@ def largest_batch(target: str) -> int:
     return _TARGETS[kind_of(target)][1] if kind_of(target) in _TARGETS else 10_000
 
 
-def queue_url(arn: str) -> str:
-    """The URL of a queue that an ARN names."""
-    _, _, _, region, account, name = arn.split(":", 5)
-    return f"https://sqs.{region}.amazonaws.com/{account}/{name}"
-
-
 def completed(source: str, given: dict[str, Any], target: str) -> dict[str, Any]:
     """A new pipe's SourceParameters, with what was left out."""
     service = service_of(source)
