@@ -44,6 +44,10 @@ _REMOVALS = ("ObjectRemoved", "LifecycleExpiration")
 _NOTHING = "d41d8cd98f00b204e9800998ecf8427e"
 """The MD5 of no bytes: the entity tag that events give a delete marker."""
 S3 = "s3.amazonaws.com"
+_NOTIFIED = {"etag": "eTag", "version": "versionId", "order": "sequencer"}
+"""How notifications spell what they tell of an object."""
+_BRIDGED = {"etag": "etag", "version": "version-id", "order": "sequencer"}
+"""How EventBridge's events spell it."""
 
 
 def notify(
@@ -77,16 +81,6 @@ def notify(
 
 def record_of(ctx: Context, bucket: Bucket, name: str, stored: Stored, order: str) -> dict[str, Any]:
     """The event as queues, topics and functions get it, but for the configuration that it is sent by."""
-    about: dict[str, Any] = {"key": quote_plus(stored.key, safe="/")}
-    if not name.startswith(_REMOVALS):
-        about["size"] = stored.size
-    etag = _etag(name, stored)
-    if etag:
-        about["eTag"] = etag
-    if stored.version_id:
-        about["versionId"] = stored.version_id
-    if order:
-        about["sequencer"] = order
     own = ctx.principal.kind == "service" and not ctx.call_info.source_ip
     who = ctx.principal.user_id or ctx.principal.account
     caller = S3 if own else "Anonymous" if ctx.principal.kind == "anonymous" else f"AWS:{who}"
@@ -103,29 +97,18 @@ def record_of(ctx: Context, bucket: Bucket, name: str, stored: Stored, order: st
             "s3SchemaVersion": "1.0",
             "configurationId": "",
             "bucket": {"name": bucket.name, "ownerIdentity": {"principalId": names.canonical_user(bucket.account)}, "arn": bucket.arn},
-            "object": about,
+            "object": _about(name, stored, order, quote_plus(stored.key, safe="/"), _NOTIFIED),
         },
     }
 
 
 def detail_of(ctx: Context, bucket: Bucket, name: str, stored: Stored, order: str) -> dict[str, Any]:
     """The detail of an event in EventBridge's shape."""
-    about: dict[str, Any] = {"key": stored.key}
-    removed = name.startswith(_REMOVALS)
-    if not removed:
-        about["size"] = stored.size
-    etag = _etag(name, stored)
-    if etag:
-        about["etag"] = etag
-    if stored.version_id:
-        about["version-id"] = stored.version_id
-    if order:
-        about["sequencer"] = order
     own = ctx.principal.kind == "service"
     told: dict[str, Any] = {
         "version": "0",
         "bucket": {"name": bucket.name},
-        "object": about,
+        "object": _about(name, stored, order, stored.key, _BRIDGED),
         "request-id": ctx.call_info.request_id,
         "requester": S3 if own else ctx.principal.account or ctx.principal.arn,
     }
@@ -133,15 +116,21 @@ def detail_of(ctx: Context, bucket: Bucket, name: str, stored: Stored, order: st
         told["source-ip-address"] = ctx.call_info.source_ip
     if name in _REASONS:
         told["reason"] = _REASONS[name]
-    if removed:
+    if name.startswith(_REMOVALS):
         told["deletion-type"] = "Delete Marker Created" if name.endswith("DeleteMarkerCreated") else "Permanently Deleted"
     return told
 
 
-def _etag(name: str, stored: Stored) -> str:
+def _about(name: str, stored: Stored, order: str, key: str, spelling: dict[str, str]) -> dict[str, Any]:
+    """The object that an event is about, with the members' names in the spelling of its shape."""
+    about: dict[str, Any] = {"key": key}
+    etag = stored.etag
     if name.startswith(_REMOVALS):
-        return _NOTHING if name.endswith("DeleteMarkerCreated") else ""
-    return stored.etag
+        etag = _NOTHING if name.endswith("DeleteMarkerCreated") else ""
+    else:
+        about["size"] = stored.size
+    about |= {spelling[what]: value for what, value in (("etag", etag), ("version", stored.version_id), ("order", order)) if value}
+    return about
 
 
 def sequencer(ctx: Context) -> str:
