@@ -234,3 +234,22 @@ def test_material_shows_nowhere(world, kms, key, tmp_path):
 
     assert "Secret" not in str(kms.describe_key(KeyId=key)) and "secret" not in repr(Material("k", "m", 1, b"secret"))
     assert hmac.compare_digest(repr(Material("k", "m", 1, b"x")), str(Material("k", "m", 1, b"y")))
+
+
+def test_the_last_use_of_a_key_is_known(world, kms, key, aws_error):
+    fresh = kms.get_key_last_usage(KeyId=key)
+    assert fresh["KeyLastUsage"] == {} and fresh["TrackingStartDate"] == fresh["KeyCreationDate"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    assert kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]["Operation"] == "Encrypt"
+    world.clock.advance(hours=1)
+    answer = kms.decrypt(CiphertextBlob=blob)
+    last = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
+    assert (last["Operation"], last["KmsRequestId"]) == ("Decrypt", answer["ResponseMetadata"]["RequestId"])
+    with aws_error("InvalidCiphertextException"):
+        kms.decrypt(CiphertextBlob=blob, EncryptionContext={"a": "b"})
+    with aws_error("DryRunOperationException"):
+        kms.generate_data_key(KeyId=key, KeySpec="AES_256", DryRun=True)
+    assert kms.get_key_last_usage(KeyId=key)["KeyLastUsage"] == last
+    target = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=target)
+    assert {kms.get_key_last_usage(KeyId=each)["KeyLastUsage"]["Operation"] for each in (key, target)} == {"ReEncrypt"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 
@@ -148,6 +149,26 @@ def test_a_rotation_reaches_every_region(kms, europe, shared):
     kms.rotate_key_on_demand(KeyId=shared)
     assert current(kms, shared) == current(europe, shared)
     assert kms.decrypt(CiphertextBlob=europe.encrypt(KeyId=shared, Plaintext=b"x")["CiphertextBlob"])["Plaintext"] == b"x"
+
+
+def test_what_regions_share_is_synchronized_and_told(world, kms, shared):
+    rules = world.client("events")
+    rules.put_rule(Name="sync", EventPattern='{"source":["aws.kms"],"detail":{"eventName":["SynchronizeMultiRegionKey"]}}')
+    sqs = world.client("sqs")
+    url = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:000000000000:told"
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})})
+    rules.put_targets(Rule="sync", Targets=[{"Id": "1", "Arn": arn}])
+    kms.rotate_key_on_demand(KeyId=shared)
+    kms.replicate_key(KeyId=shared, ReplicaRegion="eu-west-1")
+    kms.enable_key_rotation(KeyId=shared)
+    told = [
+        json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"][0]["Body"])["detail"]["responseElements"]["keyId"]
+        for _ in range(2)
+    ]
+    assert told == [f"arn:aws:kms:us-east-1:000000000000:key/{shared}"] * 2
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
 
 
 def test_the_primary_region_moves(kms, europe, shared):

@@ -13,6 +13,7 @@ from cloudjar.services.kms.encryption import USAGE, encrypt_with
 from cloudjar.services.kms.find import check_algorithm, check_dry_run, key_for, used_key
 from cloudjar.services.kms.records import Key
 from cloudjar.services.kms.specs import SYMMETRIC
+from cloudjar.services.kms.usage import note_use
 
 _SIZES = {"AES_256": 32, "AES_128": 16}
 
@@ -35,6 +36,7 @@ def _data_key(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.bytes_or_spec()
     key = _wrapping_key(ctx, req)
     check_dry_run(req)
+    note_use(ctx, key)
     plaintext = secret_bytes(req.get("NumberOfBytes") or _SIZES[req["KeySpec"]])
     blob = encrypt_with(ctx, key, SYMMETRIC, plaintext, req.get("EncryptionContext") or {})
     return {"CiphertextBlob": blob, "Plaintext": plaintext, "KeyId": key.arn, "KeyMaterialId": key.material}
@@ -63,6 +65,7 @@ async def _data_key_pair(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     private = await ctx.offload(crypto.generate, spec)
     with ctx.transaction():
         key = _wrapping_key(ctx, req)
+        note_use(ctx, key)
         return {
             "PrivateKeyCiphertextBlob": encrypt_with(ctx, key, SYMMETRIC, private, req.get("EncryptionContext") or {}),
             "PrivateKeyPlaintext": private,

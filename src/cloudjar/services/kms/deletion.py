@@ -15,6 +15,7 @@ from cloudjar.services.kms.find import check_not_leaving, managed_key, own_key
 from cloudjar.services.kms.grant_record import Grant
 from cloudjar.services.kms.records import Key, Material, MultiRegion, materials
 from cloudjar.services.kms.service_events import announce
+from cloudjar.services.kms.usage import LastUse
 
 DEFAULT_DAYS = 30
 
@@ -67,6 +68,9 @@ def delete_when_due(ctx: Context, key_id: str, due: int) -> None:
         ctx.delete(grant)
     for material in list(ctx.where(Material, key_id=key_id)):
         ctx.delete(material)
+    last = ctx.get(LastUse, key_id)
+    if last is not None:
+        ctx.delete(last)
     ctx.set_tags(key.arn, {})
     ctx.emit("aws.kms", "KMS CMK Deletion", {"key-id": key_id}, [key.arn])
     announce(ctx, key, "DeleteKey")

@@ -12,6 +12,7 @@ from cloudjar.services.kms import crypto, envelope, errors
 from cloudjar.services.kms.find import check_algorithm, check_dry_run, check_use, find_key, key_for, used_key
 from cloudjar.services.kms.records import Key, Material, current_material, home
 from cloudjar.services.kms.specs import SYMMETRIC
+from cloudjar.services.kms.usage import note_use
 
 USAGE = "ENCRYPT_DECRYPT"
 
@@ -23,6 +24,7 @@ def encrypt(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     context = req.get("EncryptionContext") or {}
     _check_encryption(key, algorithm, context, len(req["Plaintext"]))
     check_dry_run(req)
+    note_use(ctx, key)
     return {
         "CiphertextBlob": encrypt_with(ctx, key, algorithm, req["Plaintext"], context),
         "KeyId": key.arn,
@@ -66,6 +68,7 @@ def decrypt(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         check_dry_run(req)
     plaintext, material = _decrypt(ctx, key, algorithm, req["CiphertextBlob"], req.get("EncryptionContext") or {})
     check_dry_run(req)
+    note_use(ctx, key)
     answer: dict[str, Any] = {"KeyId": key.arn, "Plaintext": plaintext, "EncryptionAlgorithm": algorithm}
     if algorithm == SYMMETRIC:
         answer["KeyMaterialId"] = material
@@ -132,6 +135,8 @@ def re_encrypt(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     plaintext, source_material = _decrypt(ctx, source, source_algorithm, req["CiphertextBlob"], req.get("SourceEncryptionContext") or {})
     _check_encryption(target, target_algorithm, target_context, len(plaintext))
     check_dry_run(req)
+    note_use(ctx, source)
+    note_use(ctx, target)
     answer: dict[str, Any] = {
         "CiphertextBlob": encrypt_with(ctx, target, target_algorithm, plaintext, target_context),
         "SourceKeyId": source.arn,

@@ -12,6 +12,7 @@ from cloudjar.services.kms import errors, policies
 from cloudjar.services.kms.find import check_enabled, managed_key, own_key
 from cloudjar.services.kms.keys import metadata
 from cloudjar.services.kms.records import Key, MultiRegion, materials
+from cloudjar.services.kms.service_events import announce_synchronization
 
 
 @operation(on=managed_key)
@@ -46,6 +47,7 @@ def replicate_key(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         there.put(replace(material, secret=b"", expires=None) if imported else material)
     ctx.put(replace(shared, replicas=[*shared.replicas, region]))
     there.set_tags(arn, replica_tags)
+    announce_synchronization(ctx, key)
     return {
         "ReplicaKeyMetadata": metadata(there, replica),
         "ReplicaPolicy": policy,

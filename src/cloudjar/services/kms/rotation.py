@@ -13,7 +13,7 @@ from cloudjar.services.kms import errors
 from cloudjar.services.kms.find import check_enabled, managed_key, own_key
 from cloudjar.services.kms.material import make_current, material_id
 from cloudjar.services.kms.records import Key, Material, MultiRegion, materials
-from cloudjar.services.kms.service_events import announce
+from cloudjar.services.kms.service_events import announce, announce_synchronization
 
 DEFAULT_DAYS = 365
 ON_DEMAND_LIMIT = 25
@@ -33,6 +33,7 @@ def enable_key_rotation(ctx: Context, req: dict[str, Any]) -> None:
         shared = there.get(Key, key.id)
         assert shared is not None
         there.put(replace(shared, rotation_days=days, next_rotation=due))
+    _announce_shared(ctx, key)
     ctx.after(rotate_when_due, key.id, at=due)
 
 
@@ -45,6 +46,7 @@ def disable_key_rotation(ctx: Context, req: dict[str, Any]) -> None:
         shared = there.get(Key, key.id)
         assert shared is not None
         there.put(replace(shared, rotation_days=None, next_rotation=None))
+    _announce_shared(ctx, key)
 
 
 @operation(on=managed_key)
@@ -134,6 +136,7 @@ def _rotate(ctx: Context, key: Key, kind: str) -> None:
         assert shared is not None
         make_current(there, shared, fresh, kind)
         _announce(there, shared, fresh, kind)
+    _announce_shared(ctx, key)
 
 
 def _announce(ctx: Context, before: Key, fresh: Material, kind: str) -> None:
@@ -155,6 +158,13 @@ def _rotate_to_imported(ctx: Context, key: Key) -> None:
             raise errors.wrong_state(shared.arn, "without the key material that the primary key rotates to")
         make_current(there, shared, fresh, "ON_DEMAND")
         _announce(there, shared, fresh, "ON_DEMAND")
+    _announce_shared(ctx, key)
+
+
+def _announce_shared(ctx: Context, key: Key) -> None:
+    """What a primary key and its replicas share has changed, and been copied to them."""
+    if len(_regions(ctx, key)) > 1:
+        announce_synchronization(ctx, key)
 
 
 def _rotating_key(ctx: Context, req: dict[str, Any]) -> Key:

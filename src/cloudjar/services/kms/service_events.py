@@ -10,7 +10,19 @@ from cloudjar.services.kms.records import Key
 
 def announce(ctx: Context, key: Key, what: str, **details: Any) -> None:
     """Publishes an event of the service's own: RotateKey, DeleteKey, DeleteExpiredKeyMaterial."""
-    detail = {
+    detail = _event(ctx, key, what, "AwsServiceEvent") | {"serviceEventDetails": {"keyId": key.id, **details}}
+    ctx.emit("aws.kms", "AWS Service Event via CloudTrail", detail, [key.arn])
+
+
+def announce_synchronization(ctx: Context, primary: Key) -> None:
+    """Publishes that a primary key's shared properties were copied to its replicas, in its Region: SynchronizeMultiRegionKey."""
+    detail = _event(ctx, primary, "SynchronizeMultiRegionKey", "AwsApiCall")
+    detail |= {"responseElements": {"keyId": primary.arn}, "requestID": ctx.ids.uuid()}
+    ctx.emit("aws.kms", "AWS API Call via CloudTrail", detail, [primary.arn])
+
+
+def _event(ctx: Context, key: Key, what: str, kind: str) -> dict[str, Any]:
+    return {
         "eventVersion": "1.11",
         "userIdentity": {"accountId": key.account, "invokedBy": "AWS Internal"},
         "eventTime": ctx.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -24,10 +36,8 @@ def announce(ctx: Context, key: Key, what: str, **details: Any) -> None:
         "eventID": ctx.ids.uuid(),
         "readOnly": False,
         "resources": [{"accountId": key.account, "type": "AWS::KMS::Key", "ARN": key.arn}],
-        "eventType": "AwsServiceEvent",
+        "eventType": kind,
         "managementEvent": True,
         "recipientAccountId": key.account,
-        "serviceEventDetails": {"keyId": key.id, **details},
         "eventCategory": "Management",
     }
-    ctx.emit("aws.kms", "AWS Service Event via CloudTrail", detail, [key.arn])

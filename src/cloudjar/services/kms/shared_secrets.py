@@ -10,6 +10,7 @@ from cloudjar.kernel.marks import operation
 from cloudjar.services.kms import crypto, errors
 from cloudjar.services.kms.find import check_algorithm, check_dry_run, key_for, used_key
 from cloudjar.services.kms.records import Key, current_material
+from cloudjar.services.kms.usage import note_use
 
 
 @operation(on=used_key)
@@ -23,6 +24,7 @@ def derive_shared_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         secret = crypto.agree(current_material(ctx, key).secret, req["PublicKey"])
     except crypto.BadKey:
         raise errors.invalid_public_key() from None
+    note_use(ctx, key)
     return {
         "KeyId": key.arn,
         "SharedSecret": secret,
@@ -35,6 +37,7 @@ def derive_shared_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 def encapsulate(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     key = _encapsulating_key(ctx, req)
     check_dry_run(req)
+    note_use(ctx, key)
     secret, ciphertext = crypto.encapsulate(current_material(ctx, key).secret)
     return {
         "KeyId": key.arn,
@@ -52,6 +55,7 @@ def decapsulate(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         secret = crypto.decapsulate(current_material(ctx, key).secret, req["SharedSecretCiphertextBlob"])
     except crypto.BadCiphertext:
         raise errors.invalid_ciphertext() from None
+    note_use(ctx, key)
     return {"KeyId": key.arn, "SharedSecret": secret, "EncapsulationAlgorithm": req["EncapsulationAlgorithm"]}
 
 

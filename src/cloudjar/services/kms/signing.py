@@ -12,6 +12,7 @@ from cloudjar.services.kms import crypto, errors
 from cloudjar.services.kms.find import check_algorithm, check_dry_run, check_enabled, find_key, key_for, used_key
 from cloudjar.services.kms.grant_record import check_tokens
 from cloudjar.services.kms.records import Key, current_material, home
+from cloudjar.services.kms.usage import note_use
 
 
 @operation(on=used_key)
@@ -20,6 +21,7 @@ def sign(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     check_dry_run(req)
     algorithm = req["SigningAlgorithm"]
     signature = crypto.sign(current_material(ctx, key).secret, algorithm, req["Message"], kind)
+    note_use(ctx, key)
     return {"KeyId": key.arn, "Signature": signature, "SigningAlgorithm": algorithm}
 
 
@@ -32,6 +34,7 @@ def verify(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         crypto.verify(current_material(ctx, key).secret, algorithm, req["Message"], kind, req["Signature"])
     except crypto.BadCiphertext:
         raise errors.invalid_signature() from None
+    note_use(ctx, key)
     return {"KeyId": key.arn, "SignatureValid": True, "SigningAlgorithm": algorithm}
 
 
@@ -56,6 +59,7 @@ def _signing_key(ctx: Context, req: dict[str, Any]) -> tuple[Key, str]:
 def generate_mac(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     key = _mac_key(ctx, req)
     check_dry_run(req)
+    note_use(ctx, key)
     return {"Mac": _mac(ctx, key, req), "MacAlgorithm": req["MacAlgorithm"], "KeyId": key.arn}
 
 
@@ -65,6 +69,7 @@ def verify_mac(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     check_dry_run(req)
     if not hmac.compare_digest(_mac(ctx, key, req), req["Mac"]):
         raise errors.invalid_mac()
+    note_use(ctx, key)
     return {"MacValid": True, "MacAlgorithm": req["MacAlgorithm"], "KeyId": key.arn}
 
 

@@ -79,6 +79,50 @@ def is_replica() -> AwsError:
     return request("Operation not permitted on a replica secret. Call must be made in primary secret's region.")
 
 
+def is_cross_account_replica() -> AwsError:
+    return request("Operation not permitted on a cross-account replica secret. Call must be made on the primary secret.")
+
+
+def not_with_cross_account_primary(member: str) -> AwsError:
+    return parameter(f"You can't use {member} in conjunction with CrossAccountPrimaryARN.")
+
+
+def bad_cross_account_primary() -> AwsError:
+    return parameter("CrossAccountPrimaryARN must be the ARN of a secret in another account, in the same Region and partition.")
+
+
+def customer_key_needed() -> AwsError:
+    return parameter("A cross-account replica secret must be encrypted with a customer managed key.")
+
+
+def bad_cross_account_replica() -> AwsError:
+    return parameter("CrossAccountReplicaARN must be the ARN of a secret in another account, in the same Region and partition.")
+
+
+def not_meant_for_primary(arn: str) -> AwsError:
+    return request(f"The secret {arn} was not created as a cross-account replica of this secret.")
+
+
+def not_associated(arn: str) -> AwsError:
+    return request(f"The secret {arn} is not a cross-account replica of this secret.")
+
+
+def one_cross_account_replica() -> AwsError:
+    return AwsError("LimitExceededException", "A secret can have at most one cross-account replica.")
+
+
+def other_organization() -> AwsError:
+    return request("The replica secret's account is not in the same organization as the primary secret's account.")
+
+
+def still_associated(name: str, arn: str) -> AwsError:
+    return request(f"You can't delete secret {name} that is still associated with the cross-account replica {arn}")
+
+
+def access_denied(who: str, action: str, arn: str) -> AwsError:
+    return AwsError("AccessDeniedException", f"User: {who} is not authorized to perform: {action} on resource: {arn}", status=400)
+
+
 def is_no_replica() -> AwsError:
     return request("Operation not permitted on a primary secret. Call must be made in the replica secret's region.")
 
@@ -117,6 +161,14 @@ def decryption_failed(message: str) -> AwsError:
 
 
 # Policies
+
+
+def default_policy_only(name: str) -> AwsError:
+    return parameter(f"You can't change the resource policy {name}: only the policy named default can be attached and deleted.")
+
+
+def policy_not_found(name: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Secrets Manager can't find the resource policy {name}.")
 
 
 def malformed_policy(message: str) -> AwsError:

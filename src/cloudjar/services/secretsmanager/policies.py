@@ -7,15 +7,20 @@ from typing import Any
 from cloudjar.identity.policy import PolicyDocument, PolicyProblem, parse
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
+from cloudjar.kernel.paging import encode_token
 from cloudjar.kernel.records import replace
-from cloudjar.services.secretsmanager import errors
-from cloudjar.services.secretsmanager.records import find, find_live, home, on_secret
+from cloudjar.services.secretsmanager import cross_account, errors
+from cloudjar.services.secretsmanager.reads import page_of
+from cloudjar.services.secretsmanager.records import Secret, find, find_live, home, on_secret
+
+DEFAULT = "default"
+"""The policy that a secret's owner attaches."""
 
 
 @operation(on=on_secret)
 def put_resource_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     secret = find_live(ctx, req["SecretId"])
-    _refuse_names(req)
+    _check_default(req)
     try:
         document = parse(req["ResourcePolicy"], "resource")
     except PolicyProblem as problem:
@@ -23,7 +28,7 @@ def put_resource_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("BlockPublicPolicy") and is_public(document):
         raise errors.public_policy()
     home(ctx, secret).put(replace(secret, policy=req["ResourcePolicy"]))
-    return {"ARN": secret.arn, "Name": secret.name}
+    return {"ARN": secret.arn, "Name": secret.name, "PolicyName": DEFAULT}
 
 
 def is_public(document: PolicyDocument) -> bool:
@@ -38,19 +43,20 @@ def is_public(document: PolicyDocument) -> bool:
 @operation(on=on_secret)
 def get_resource_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     secret = find(ctx, req["SecretId"])
-    _refuse_names(req)
-    answer = {"ARN": secret.arn, "Name": secret.name}
-    if secret.policy:
-        answer["ResourcePolicy"] = secret.policy
-    return answer
+    name = req.get("PolicyName", DEFAULT)
+    found = _policies(secret).get(name)
+    if found is None and name != DEFAULT:
+        raise errors.policy_not_found(name)
+    answer = {"ARN": secret.arn, "Name": secret.name, "PolicyName": name}
+    return answer | {"ResourcePolicy": found} if found is not None else answer
 
 
 @operation(on=on_secret)
 def delete_resource_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     secret = find_live(ctx, req["SecretId"])
-    _refuse_names(req)
+    _check_default(req)
     home(ctx, secret).put(replace(secret, policy=""))
-    return {"ARN": secret.arn, "Name": secret.name}
+    return {"ARN": secret.arn, "Name": secret.name, "PolicyName": DEFAULT}
 
 
 def _validated_secret(ctx: Context, req: dict[str, Any]) -> str:
@@ -71,8 +77,22 @@ def validate_resource_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any
     return {"PolicyValidationPassed": not found, "ValidationErrors": found}
 
 
-def _refuse_names(req: dict[str, Any]) -> None:
-    from cloudjar.kernel.errors import not_implemented
+@operation(on=on_secret)
+def list_resource_policies(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    names = list(_policies(find(ctx, req["SecretId"])))
+    start, end = page_of(req, 100)
+    answer: dict[str, Any] = {"ResourcePolicies": [{"PolicyName": name} for name in names[start:end]]}
+    if end < len(names):
+        answer["NextToken"] = encode_token(str(end).encode())
+    return answer
 
-    if req.get("PolicyName"):
-        raise not_implemented("secretsmanager", "PutResourcePolicy", "several policies of one secret, by PolicyName")
+
+def _policies(secret: Secret) -> dict[str, str]:
+    """A secret's policies by name, the default one first."""
+    found = {DEFAULT: secret.policy} if secret.policy else {}
+    return found | ({cross_account.POLICY: cross_account.policy(secret)} if secret.cross_primary else {})
+
+
+def _check_default(req: dict[str, Any]) -> None:
+    if req.get("PolicyName", DEFAULT) != DEFAULT:
+        raise errors.default_policy_only(req["PolicyName"])

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
+from cloudjar.services.secretsmanager import cross_account
 from cloudjar.services.secretsmanager.records import Secret, lookup
 
 
 def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
     """The policy of the secret that an ARN names; None where there is none."""
     secret = _secret(ctx, arn)
-    return ResourcePolicy(secret.account, secret.policy or None, secret.arn) if secret is not None else None
+    return ResourcePolicy(secret.account, _document(secret) or None, secret.arn) if secret is not None else None
+
+
+def _document(secret: Secret) -> str:
+    """All policies of a secret in one."""
+    if not secret.cross_primary:
+        return secret.policy
+    managed = cross_account.policy(secret)
+    if not secret.policy:
+        return managed
+    own = json.loads(secret.policy)
+    statements = own["Statement"] if isinstance(own["Statement"], list) else [own["Statement"]]
+    return json.dumps({**own, "Statement": [*statements, *json.loads(managed)["Statement"]]})
 
 
 def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> dict[str, Any]:

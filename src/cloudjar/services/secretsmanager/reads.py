@@ -86,7 +86,7 @@ def list_secret_version_ids(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
     found = sorted(versions(ctx, secret), key=lambda version: (version.created, version.id))
     if not req.get("IncludeDeprecated"):
         found = [version for version in found if version.stages]
-    start, end = _slice(req, 100)
+    start, end = page_of(req, 100)
     answer: dict[str, Any] = {
         "ARN": secret.arn,
         "Name": secret.name,
@@ -132,11 +132,12 @@ def _page(ctx: Context, req: dict[str, Any]) -> tuple[list[Secret], str]:
         "created-date": lambda secret: (secret.created, secret.name),
     }[req.get("SortBy") or "created-date"]
     found.sort(key=order, reverse=(req.get("SortOrder") or "desc") == "desc")
-    start, end = _slice(req, 100)
+    start, end = page_of(req, 100)
     return found[start:end], encode_token(str(end).encode()) if end < len(found) else ""
 
 
-def _slice(req: dict[str, Any], maximum: int) -> tuple[int, int]:
+def page_of(req: dict[str, Any], maximum: int) -> tuple[int, int]:
+    """(start, end) of the page that a request asks for; InvalidNextTokenException."""
     start = 0
     if token := req.get("NextToken"):
         text = decode_token(token, errors.invalid_token())

@@ -42,6 +42,15 @@ class Secret(Record):
     next_rotation: datetime | None = None
     rotation_attempts: int = 0
     """Failed attempts of the rotation under way."""
+    cross_primary: str = ""
+    """Of a replica in another account: the primary's ARN."""
+    cross_replica: str = ""
+    """Of a primary: the ARN of its replica in another account."""
+    cross_role: str = ""
+    """Of a primary: the role that its replication runs under; "" for who changes the secret."""
+    cross_status: str = ""
+    """How replication between the accounts stands: "Pending", "InSync", "Failed" or "Detached"."""
+    cross_message: str = ""
 
     @property
     def account(self) -> str:
@@ -113,6 +122,14 @@ def find_primary(ctx: Context, identifier: str) -> Secret:
     found = find_live(ctx, identifier)
     if found.primary_region and found.primary_region != found.region:
         raise errors.is_replica()
+    return found
+
+
+def find_writable(ctx: Context, identifier: str) -> Secret:
+    """The secret, if its values are its own to change, and no other account's."""
+    found = find_primary(ctx, identifier)
+    if found.cross_primary:
+        raise errors.is_cross_account_replica()
     return found
 
 

@@ -8,8 +8,8 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.secretsmanager import errors, values
-from cloudjar.services.secretsmanager.records import Secret, Version, find_live, find_primary, home, on_secret, versions
+from cloudjar.services.secretsmanager import cross_account, errors, values
+from cloudjar.services.secretsmanager.records import Secret, Version, find_live, find_primary, find_writable, home, on_secret, versions
 
 
 def add(ctx: Context, secret: Secret, wanted: list[dict[str, str]], overwrite: bool) -> Secret:
@@ -41,7 +41,9 @@ def copy_out(ctx: Context, secret: Secret, regions: list[str] | None = None) -> 
             failures.pop(region, None)
         except AwsError as problem:
             failures[region] = f"Replication failed: {problem.message}"
-    return home(ctx, secret).put(replace(secret, failures=failures)) if failures != secret.failures else secret
+    if failures != secret.failures:
+        secret = home(ctx, secret).put(replace(secret, failures=failures))
+    return cross_account.copy(ctx, secret) if secret.cross_replica and regions is None else secret
 
 
 def _copy(ctx: Context, secret: Secret, region: str) -> None:
@@ -65,6 +67,10 @@ def _copy(ctx: Context, secret: Secret, region: str) -> None:
             created=present.created if present else ctx.now,
             accessed=present.accessed if present else None,
             policy=present.policy if present else "",
+            cross_replica="",
+            cross_role="",
+            cross_status="",
+            cross_message="",
         )
     )
     wanted = {version.id: version for version in versions(ctx, secret)}
@@ -101,7 +107,7 @@ def to_wire(secret: Secret) -> list[dict[str, Any]]:
 
 @operation(on=on_secret)
 def replicate_secret_to_regions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    secret = find_primary(ctx, req["SecretId"])
+    secret = find_writable(ctx, req["SecretId"])
     secret = add(ctx, secret, req["AddReplicaRegions"], bool(req.get("ForceOverwriteReplicaSecret")))
     return {"ARN": secret.arn, "ReplicationStatus": to_wire(secret)}
 
@@ -126,6 +132,8 @@ def remove_regions_from_replication(ctx: Context, req: dict[str, Any]) -> dict[s
 @operation(on=on_secret)
 def stop_replication_to_replica(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     secret = find_live(ctx, req["SecretId"])
+    if secret.cross_primary:
+        return {"ARN": cross_account.stop(ctx, secret).arn}
     if not secret.primary_region or secret.primary_region == secret.region:
         raise errors.is_no_replica()
     there = home(ctx, secret)

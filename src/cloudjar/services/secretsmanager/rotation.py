@@ -15,7 +15,7 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import effect, operation, timer
 from cloudjar.kernel.records import replace
 from cloudjar.services.secretsmanager import errors, replication, schedule
-from cloudjar.services.secretsmanager.records import CURRENT, PENDING, Secret, Version, find_primary, home, on_secret, staged
+from cloudjar.services.secretsmanager.records import CURRENT, PENDING, Secret, Version, find_writable, home, on_secret, staged
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 PRINCIPAL = "secretsmanager.amazonaws.com"
@@ -30,13 +30,13 @@ async def rotate_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     rules = req.get("RotationRules") or {}
     schedule.check(rules)
     with ctx.transaction():
-        secret = find_primary(ctx, req["SecretId"])
+        secret = find_writable(ctx, req["SecretId"])
         function = req.get("RotationLambdaARN") or secret.rotation_function
         if not function:
             raise errors.no_rotation_function()
     await _check_function(home(ctx, secret).as_service(PRINCIPAL, secret.arn), function)
     with ctx.transaction():
-        secret = find_primary(ctx, req["SecretId"])
+        secret = find_writable(ctx, req["SecretId"])
         there = home(ctx, secret)
         rules = rules or secret.rotation_rules
         opens = schedule.next_after(rules, ctx.now)
@@ -63,7 +63,7 @@ async def _check_function(ctx: Context, function: str) -> None:
 
 @operation(on=on_secret)
 def cancel_rotate_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    secret = find_primary(ctx, req["SecretId"])
+    secret = find_writable(ctx, req["SecretId"])
     if not secret.rotation_function:
         raise errors.no_rotation_function()
     home(ctx, secret).put(replace(secret, rotation_enabled=False, next_rotation=None, rotation_attempts=0))

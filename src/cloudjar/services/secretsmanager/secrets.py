@@ -12,13 +12,14 @@ from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.ids import ALNUM
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import replace
-from cloudjar.services.secretsmanager import errors, replication, stages, values
+from cloudjar.services.secretsmanager import cross_account, errors, replication, stages, values
 from cloudjar.services.secretsmanager.records import (
     CURRENT,
     Secret,
     Version,
     find,
     find_primary,
+    find_writable,
     home,
     lookup,
     on_secret,
@@ -41,6 +42,9 @@ def create_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if not _NAME(name):
         raise errors.bad_name()
     _refuse_managed(ctx, req)
+    primary = req.get("CrossAccountPrimaryARN") or ""
+    if primary:
+        cross_account.check_request(ctx, req)
     secret_tags = _tags(req.get("Tags") or [])
     value = values.given(req)
     token = req.get("ClientRequestToken") or ctx.ids.uuid()
@@ -48,7 +52,11 @@ def create_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if old is not None:
         return _same_again(ctx, old, token, value)
     arn = ctx.arn("secretsmanager", f"secret:{name}-{ctx.ids.text(ALNUM, 6)}")
-    secret = ctx.put(Secret(name, arn, ctx.now, ctx.now, description=req.get("Description") or "", kms_key=req.get("KmsKeyId") or ""))
+    described = {"description": req.get("Description") or "", "kms_key": req.get("KmsKeyId") or ""}
+    secret = ctx.put(Secret(name, arn, ctx.now, ctx.now, **described, cross_primary=primary, cross_status="Pending" if primary else ""))
+    if primary and not ctx.world.host.allowed(ctx, "secretsmanager:PutResourcePolicy", arn):
+        # It gets a policy that lets the primary's account associate it.
+        raise errors.access_denied(ctx.principal.arn, "secretsmanager:PutResourcePolicy", arn)
     ctx.set_tags(arn, secret_tags)
     answer: dict[str, Any] = {"ARN": arn, "Name": name}
     if value is not None:
@@ -72,8 +80,8 @@ def _tags(given: list[dict[str, str]]) -> dict[str, str]:
 
 
 def _refuse_managed(ctx: Context, req: dict[str, Any]) -> None:
-    if req.get("Type") or req.get("CrossAccountPrimaryARN"):
-        raise not_implemented("secretsmanager", ctx.call_info.operation, "managed external secrets and cross-account replicas")
+    if req.get("Type"):
+        raise not_implemented("secretsmanager", ctx.call_info.operation, "managed external secrets")
 
 
 def _same_again(ctx: Context, old: Secret, token: str, value: tuple[bytes, bool] | None) -> dict[str, Any]:
@@ -107,7 +115,7 @@ def add_version(ctx: Context, secret: Secret, token: str, value: tuple[bytes, bo
 
 @operation(on=on_secret)
 def put_secret_value(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    secret = find_primary(ctx, req["SecretId"])
+    secret = find_writable(ctx, req["SecretId"])
     value = values.given(req)
     if value is None:
         raise errors.no_value()
@@ -126,6 +134,8 @@ def update_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     secret = find_primary(ctx, req["SecretId"])
     _refuse_managed(ctx, req)
     value = values.given(req)
+    if secret.cross_primary and value is not None:
+        raise errors.is_cross_account_replica()
     there = home(ctx, secret)
     changes: dict[str, Any] = {"changed": ctx.now}
     if "Description" in req:
@@ -161,6 +171,8 @@ def delete_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.is_replica()
     if secret.replicas:
         raise errors.still_replicated(secret.name, sorted(secret.replicas))
+    if secret.cross_replica:
+        raise errors.still_associated(secret.name, secret.cross_replica)
     there = home(ctx, secret)
     if force:
         end(there, secret)
@@ -201,7 +213,7 @@ def describe_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     wire["VersionIdsToStages"] = wire.pop("SecretVersionsToStages")
     if secret.primary_region and secret.primary_region == secret.region:
         wire["ReplicationStatus"] = replication.to_wire(secret)
-    return wire
+    return wire | cross_account.to_wire(secret)
 
 
 def to_wire(ctx: Context, secret: Secret) -> dict[str, Any]:

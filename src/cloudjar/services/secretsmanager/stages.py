@@ -9,7 +9,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.secretsmanager import errors, replication
-from cloudjar.services.secretsmanager.records import CURRENT, PREVIOUS, Secret, Version, find_primary, home, on_secret, staged, versions
+from cloudjar.services.secretsmanager.records import CURRENT, PREVIOUS, Secret, Version, find_writable, home, on_secret, staged, versions
 
 MOST = 20
 """Labels of one version."""
@@ -46,7 +46,7 @@ def prune(ctx: Context, secret: Secret) -> None:
 
 @operation(on=on_secret)
 def update_secret_version_stage(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    secret = find_primary(ctx, req["SecretId"])
+    secret = find_writable(ctx, req["SecretId"])
     there, stage = home(ctx, secret), req["VersionStage"]
     source, target = req.get("RemoveFromVersionId"), req.get("MoveToVersionId")
     for wanted in (source, target):

@@ -47,6 +47,16 @@ def seal(ctx: Context, secret: Secret, version: Version, value: bytes, binary: b
     return replace(version, sealed=sealed, wrapped_key=made["CiphertextBlob"], kms_key=secret.kms_key, binary=binary)
 
 
+def seal_under(ctx: Context, key: str, version: Version, value: bytes) -> Version:
+    """The version with a value, for a key that the caller may encrypt with and no more; EncryptionFailure, AccessDeniedException."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    data_key, nonce = secret_bytes(32), secret_bytes(_NONCE)
+    asked = {"KeyId": key, "Plaintext": data_key, "EncryptionContext": _context(version)}
+    wrapped = _kms(ctx, "Encrypt", asked, errors.encryption_failed)["CiphertextBlob"]
+    return replace(version, sealed=nonce + AESGCM(data_key).encrypt(nonce, value, None), wrapped_key=wrapped, kms_key=key)
+
+
 def unseal(ctx: Context, version: Version) -> bytes:
     """A version's value; DecryptionFailure, or KMS's AccessDeniedException."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
