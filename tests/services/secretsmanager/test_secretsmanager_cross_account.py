@@ -98,7 +98,10 @@ def test_what_no_replica_in_another_account_can_be(secrets, there, secret, repli
 
 def test_policies_have_names(there, secrets, secret, replica, aws_error):
     policy = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:DeleteSecret", "Resource": "*"}]}
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:DeleteSecret", "Resource": "*"}],
+        }
     )
     with aws_error("InvalidParameterException"):
         there.put_resource_policy(SecretId=replica, ResourcePolicy=policy, PolicyName="mine")

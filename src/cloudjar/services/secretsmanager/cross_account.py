@@ -113,7 +113,9 @@ def copy(ctx: Context, secret: Secret) -> Secret:
     """Brings the replica in the other account up to date, and notes on both sides how that went; gives the primary back."""
     replica = lookup(ctx, secret.cross_replica)
     if replica is None or replica.cross_primary != secret.arn:
-        return home(ctx, secret).put(replace(secret, cross_status="Detached", cross_message="The replica is no longer linked to this secret."))
+        return home(ctx, secret).put(
+            replace(secret, cross_status="Detached", cross_message="The replica is no longer linked to this secret.")
+        )
     status, message = "InSync", ""
     try:
         with ctx.transaction():
