@@ -52,8 +52,18 @@ def create_secret(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if old is not None:
         return _same_again(ctx, old, token, value)
     arn = ctx.arn("secretsmanager", f"secret:{name}-{ctx.ids.text(ALNUM, 6)}")
-    described = {"description": req.get("Description") or "", "kms_key": req.get("KmsKeyId") or ""}
-    secret = ctx.put(Secret(name, arn, ctx.now, ctx.now, **described, cross_primary=primary, cross_status="Pending" if primary else ""))
+    secret = ctx.put(
+        Secret(
+            name,
+            arn,
+            ctx.now,
+            ctx.now,
+            description=req.get("Description") or "",
+            kms_key=req.get("KmsKeyId") or "",
+            cross_primary=primary,
+            cross_status="Pending" if primary else "",
+        )
+    )
     if primary and not ctx.world.host.allowed(ctx, "secretsmanager:PutResourcePolicy", arn):
         # It gets a policy that lets the primary's account associate it.
         raise errors.access_denied(ctx.principal.arn, "secretsmanager:PutResourcePolicy", arn)
