@@ -142,7 +142,7 @@ def policies(dice: Random) -> Documents:
     def maybe() -> list[dict[str, Any]] | None:
         return several() if dice.random() < 0.3 else None
 
-    return Documents(several(), several(True), maybe(), maybe(), levels(), levels(), dice.random() < 0.2)
+    return Documents(several(), several(True), maybe(), maybe(), levels(), levels(), maybe(), dice.random() < 0.2)
 
 
 def compiled(documents: Documents) -> PolicySet:
@@ -157,9 +157,12 @@ def compiled(documents: Documents) -> PolicySet:
     def levels(rows: list[list[dict[str, Any]]] | None) -> tuple[tuple[Named, ...], ...] | None:
         return None if rows is None else tuple(named(level) for level in rows)
 
+    def layers(rows: list[dict[str, Any]] | None) -> tuple[tuple[Named, ...], ...] | None:
+        return None if rows is None else tuple(named([row]) for row in rows)
+
     return PolicySet(
         named(documents.identity), named(documents.resource, "resource"), maybe(documents.boundary), maybe(documents.session),
-        levels(documents.scps), levels(documents.rcps), documents.resource_required,
+        levels(documents.scps), levels(documents.rcps), layers(documents.scopes), documents.resource_required,
     )  # fmt: skip
 
 

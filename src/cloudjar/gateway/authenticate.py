@@ -46,6 +46,8 @@ LARGEST_HASHED = 64 << 20
 USED_GRANULARITY = timedelta(minutes=1)
 """When a key was last used is kept to the minute: a write for each call would say no more."""
 
+OF_ANY_SESSION = frozenset({"GetCallerIdentity", "GetScopedCredentials"})
+"""STS's operations that every session may call."""
 
 PLACEHOLDERS = frozenset(
     [
@@ -161,7 +163,7 @@ def unsigned_root(key: str) -> Principal | None:
 def check_session(principal: Principal, operation: OperationModel) -> None:
     """Refuses what sessions may not do, whatever their policies say.
 
-    Source: "Compare AWS STS credentials", IAM User Guide: sessions by GetSessionToken cannot call IAM without MFA, nor STS but for two
+    Source: "Compare AWS STS credentials", IAM User Guide: sessions by GetSessionToken cannot call IAM without MFA, nor STS but for a few
     operations; those by GetFederationToken can call neither, but for GetCallerIdentity. A role's sessions can do both.
     """
     service = operation.service.name
@@ -172,7 +174,7 @@ def check_session(principal: Principal, operation: OperationModel) -> None:
     if service == "iam":
         if federated or not principal.mfa:
             raise SignatureProblem("unknown-key")
-    elif operation.name != "GetCallerIdentity" and (federated or operation.name != "AssumeRole") and not takes_anyone(operation):
+    elif operation.name not in OF_ANY_SESSION and (federated or operation.name != "AssumeRole") and not takes_anyone(operation):
         raise AwsError("AccessDenied", f"Cannot call {operation.name} with session credentials", status=403)
 
 

@@ -69,7 +69,7 @@ class Known:
 
     def __init__(self, world: World) -> None:
         self.members: dict[str, tuple[int, bool]] = {}
-        self.policies: dict[tuple[str, str, tuple[str, ...]], tuple[tuple[int, int], PolicySet]] = {}
+        self.policies: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], tuple[tuple[int, int], PolicySet]] = {}
 
 
 class Judge:
@@ -230,7 +230,7 @@ class Judge:
             return self._read_policies(ctx, principal)
         known, versions = ctx.world.part(Known), ctx.world.versions
         state = (versions["iam"], versions["organizations"])
-        key = (principal.arn, principal.role_arn, principal.session_policies)
+        key = (principal.arn, principal.role_arn, principal.session_policies, principal.scopes)
         found = known.policies.get(key)
         if found is None or found[0] != state:
             if len(known.policies) >= PRINCIPALS_KEPT:
@@ -254,6 +254,7 @@ class Judge:
             boundary=None if found.boundary is None else compiled.named(found.boundary, "identity"),
             session=None if found.session is None else compiled.named(found.session, "identity"),
             scps=scps,
+            scopes=tuple([compiled.named([("session policy", scope)], "identity") for scope in principal.scopes]) or None,
         )
 
     def _bearing(self, ctx: Context, own: PolicySet, held: ResourcePolicy | None, ask: Ask, account: str) -> PolicySet:
@@ -275,6 +276,7 @@ class Judge:
             session=own.session,
             scps=own.scps,
             rcps=rcps,
+            scopes=own.scopes,
             resource_required=held.required if held else False,
             resource_kind=held.kind if held else "resource",
         )

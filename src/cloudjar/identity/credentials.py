@@ -75,6 +75,7 @@ def new_secret() -> str:
     return base64.b64encode(secret_bytes(30)).decode()
 
 
-def new_token() -> str:
-    """A session token. Opaque; AWS's start with these letters and are a few hundred long."""
-    return "IQoJb3JpZ2luX2Vj" + base64.b64encode(secret_bytes(210)).decode()
+def new_token(least: int = 0) -> str:
+    """A session token, of so many letters or more. Opaque; AWS's start with these letters and are a few hundred long."""
+    head = "IQoJb3JpZ2luX2Vj"
+    return head + base64.b64encode(secret_bytes(max(210, -(-(least - len(head)) * 3 // 4)))).decode()

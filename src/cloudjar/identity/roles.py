@@ -23,6 +23,8 @@ class Role(Record):
     created: datetime
     description: str = ""
     max_session_seconds: int = 3600
+    max_signin_seconds: int | None = None
+    """How long a console session may last; None where it is not set."""
     boundary: str | None = None
     """The ARN of the managed policy that bounds its permissions."""
     service: str = ""

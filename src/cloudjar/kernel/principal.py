@@ -23,6 +23,8 @@ class Principal(msgspec.Struct, frozen=True):
     """The role behind an assumed-role session."""
     session_policies: tuple[str, ...] = ()
     session_tags: dict[str, str] = {}
+    scopes: tuple[str, ...] = ()
+    """Documents of GetScopedCredentials, each of which must allow what the session does."""
     issued: float = 0.0
     """World seconds at which temporary credentials were issued; 0 for lasting ones."""
     mfa: bool = False

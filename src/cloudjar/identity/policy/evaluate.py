@@ -57,6 +57,8 @@ class PolicySet(msgspec.Struct, frozen=True):
     """By level, from the organization's root to the account; each must allow."""
     rcps: tuple[tuple[Named, ...], ...] | None = None
     """By level, of the resource's account."""
+    scopes: tuple[tuple[Named, ...], ...] | None = None
+    """What GetScopedCredentials laid over a session; each must allow, whoever else does."""
     resource_required: bool = False
     """Identity policies count only as far as the resource's own policy hands its account the choice: KMS keys, role trust."""
     resource_kind: Literal["resource", "trust"] = "resource"
@@ -164,11 +166,15 @@ def decide(request: AuthzRequest, policies: PolicySet) -> Decision:
 
 
 def _limits(asked: _Asked, policies: PolicySet, principal: Principal) -> tuple[Decision | None, Decision | None]:
-    """What the organization denies, and what it fails to allow."""
+    """What the organization and the session's scopes deny, and what they fail to allow."""
     missing: Decision | None = None
     # SCPs bind the accounts' principals, the root user too, but not AWS's services.
     scps = None if principal.kind in ("service", "anonymous") else policies.scps
-    levels: tuple[tuple[PolicyType, tuple[tuple[Named, ...], ...] | None], ...] = (("scp", scps), ("rcp", policies.rcps))
+    levels: tuple[tuple[PolicyType, tuple[tuple[Named, ...], ...] | None], ...] = (
+        ("scp", scps),
+        ("rcp", policies.rcps),
+        ("session", policies.scopes),
+    )
     for kind, all_of in levels:
         for level in all_of or ():
             deny, allow = asked.first(level)

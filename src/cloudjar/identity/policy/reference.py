@@ -28,6 +28,7 @@ class Documents:
     session: list[Document] | None = None
     scps: list[list[Document]] | None = None
     rcps: list[list[Document]] | None = None
+    scopes: list[Document] | None = None
     resource_required: bool = False
 
 
@@ -38,7 +39,7 @@ def allowed(request: AuthzRequest, documents: Documents) -> bool:
     scps = documents.scps if is_account_principal else None
 
     # 1. Deny evaluation: all policies that apply.
-    without_principals = documents.identity + (documents.boundary or []) + (documents.session or [])
+    without_principals = documents.identity + (documents.boundary or []) + (documents.session or []) + (documents.scopes or [])
     without_principals += [d for level in (scps or []) + (documents.rcps or []) for d in level]
     if any(denies(document, request) for document in without_principals):
         return False
@@ -49,6 +50,10 @@ def allowed(request: AuthzRequest, documents: Documents) -> bool:
     for level in (scps or []) + (documents.rcps or []):
         if not any(allows(document, request) for document in level):
             return False
+
+    # Each layer that GetScopedCredentials laid over a session.
+    if not all(allows(document, request) for document in documents.scopes or []):
+        return False
 
     def resource_allows(*reaches: str) -> bool:
         return any(allows(document, request, reaches) for document in documents.resource)

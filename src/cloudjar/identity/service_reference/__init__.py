@@ -2,7 +2,8 @@
 
 `data/` is made by `scripts/service_reference.py` from packages that carry AWS's Service Authorization Reference;
 `exceptions.json` is ours: the operations whose actions have other names, and those that need no permission. An action with
-`?` there is asked only where the request wants what it guards (a version, an ACL, tags).
+`?` there is asked only where the request wants what it guards (a version, an ACL, tags). `additions.json` is ours too: actions
+that are newer than the packages, each with the action that is described as it will be.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ def _exceptions() -> dict[str, dict[str, list[str]]]:
     return found
 
 
+@cache
+def _additions() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = msgspec.json.decode(_HERE.joinpath("additions.json").read_bytes())
+    return found
+
+
 @lru_cache(maxsize=64)
 def _reference(prefix: str) -> dict[str, Any] | None:
     if not prefix.replace("-", "").isalnum():
@@ -74,6 +81,8 @@ def _reference(prefix: str) -> dict[str, Any] | None:
     if prefix == "services" or not path.is_file():
         return None
     found: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    for name, like in _additions().get(prefix, {}).items():
+        found["actions"].setdefault(name, found["actions"][like])
     found["folded"] = {name.lower(): name for name in found["actions"]}
     return found
 

@@ -69,7 +69,7 @@ def list_access_keys(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=user_arn)
 def update_access_key(ctx: Context, req: dict[str, Any]) -> None:
-    ctx.put(replace(_find(ctx, req), status=req["Status"]))
+    ctx.put(replace(_find(ctx, req), status=naming.status_of(req)))
 
 
 @operation(on=user_arn)

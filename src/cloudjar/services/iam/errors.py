@@ -170,6 +170,10 @@ def validation(message: str) -> AwsError:
     return AwsError("ValidationError", message)
 
 
+def not_both(one: str, other: str) -> AwsError:
+    return invalid_input(f"{one} and {other} cannot be specified in the same request.")
+
+
 def bad_marker() -> AwsError:
     return validation("Invalid Marker.")
 

@@ -30,6 +30,8 @@ class LoginProfile(Record):
     salt: bytes
     digest: bytes
     reset_required: bool = False
+    max_signin_seconds: int | None = None
+    """How long a console session may last; None where it is not set."""
     former: tuple[tuple[bytes, bytes], ...] = ()
     """Salts and digests of the passwords before, the latest first; for PasswordReusePrevention."""
 
@@ -68,7 +70,10 @@ def _with_password(ctx: Context, profile: LoginProfile, password: str) -> LoginP
 
 
 def _to_wire(name: str, profile: LoginProfile) -> dict[str, Any]:
-    return {"LoginProfile": {"UserName": name, "CreateDate": profile.created, "PasswordResetRequired": profile.reset_required}}
+    wire = {"UserName": name, "CreateDate": profile.created, "PasswordResetRequired": profile.reset_required}
+    if profile.max_signin_seconds:
+        wire["MaxSigninSessionDuration"] = profile.max_signin_seconds
+    return {"LoginProfile": wire}
 
 
 @operation(on=user_arn)
@@ -82,7 +87,7 @@ def create_login_profile(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     _check_new(ctx, None, password)
     salt, now = secret_bytes(16), naming.now(ctx)
     reset = bool(req.get("PasswordResetRequired"))
-    profile = ctx.put(LoginProfile(user.id, now, now, salt, _digest(password, salt), reset))
+    profile = ctx.put(LoginProfile(user.id, now, now, salt, _digest(password, salt), reset, req.get("MaxSigninSessionDuration")))
     return _to_wire(user.name, profile)
 
 
@@ -101,7 +106,7 @@ def update_login_profile(ctx: Context, req: dict[str, Any]) -> None:
         profile = _with_password(ctx, profile, req["Password"])
     if req.get("PasswordResetRequired") is not None:
         profile = replace(profile, reset_required=req["PasswordResetRequired"])
-    ctx.put(profile)
+    ctx.put(replace(profile, max_signin_seconds=naming.signin_seconds(req, profile.max_signin_seconds)))
 
 
 @operation(on=user_arn)

@@ -57,6 +57,24 @@ def page_of(req: dict[str, Any], member: str, items: Iterable[T], key: Callable[
     return answer
 
 
+def signin_seconds(req: dict[str, Any], before: int | None) -> int | None:
+    """A role's or password's MaxSigninSessionDuration after an update; raises InvalidInput where it is set and reset at once."""
+    wanted: int | None = req.get("MaxSigninSessionDuration")
+    if req.get("ResetMaxSigninSessionDuration"):
+        if wanted is not None:
+            raise errors.not_both("MaxSigninSessionDuration", "ResetMaxSigninSessionDuration")
+        return None
+    return before if wanted is None else wanted
+
+
+def status_of(req: dict[str, Any]) -> str:
+    """The status asked for, Active or Inactive; the model's third, Expired, is for answers only."""
+    status: str = req["Status"]
+    if status == "Expired":
+        raise errors.invalid_input("Status must be either Active or Inactive.")
+    return status
+
+
 def caller_name(ctx: Context) -> str | None:
     """The caller's own user name; None where it is not a user."""
     return ctx.principal.arn.rpartition("/")[2] if ctx.principal.kind == "user" else None

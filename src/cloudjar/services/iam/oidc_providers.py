@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cloudjar.identity.providers import OidcProvider
 from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.iam import errors, naming, quotas, tags
@@ -39,8 +40,15 @@ def _address(url: str) -> str:
     return url.partition("://")[2].rstrip("/") if "://" in url else url.rstrip("/")
 
 
+def refuse_propagation(req: dict[str, Any], operation: str) -> None:
+    """Trusted identity propagation is not done: it needs an instance of IAM Identity Center."""
+    if req.get("ContextProvider") or req.get("IdentityCenterInstanceArn"):
+        raise not_implemented("iam", operation, "trusted identity propagation")
+
+
 @operation(on=new_provider_arn)
 def create_open_id_connect_provider(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    refuse_propagation(req, "CreateOpenIDConnectProvider")
     _check_url(req["Url"])
     arn = new_provider_arn(ctx, req)
     if ctx.get(OidcProvider, arn):
@@ -69,7 +77,27 @@ def get_open_id_connect_provider(ctx: Context, req: dict[str, Any]) -> dict[str,
 
 @operation()
 def list_open_id_connect_providers(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    return {"OpenIDConnectProviderList": [{"Arn": provider.arn} for provider in ctx.where(OidcProvider)]}
+    return {
+        "OpenIDConnectProviderList": [
+            {"Arn": provider.arn, "IsTrustedIdentityPropagationEnabled": False} for provider in ctx.where(OidcProvider)
+        ]
+    }
+
+
+@operation(on=provider_arn)
+def update_open_id_connect_provider(ctx: Context, req: dict[str, Any]) -> None:
+    find_oidc_provider(ctx, req["OpenIDConnectProviderArn"])
+    check_removals(req)
+    # What it could take away, no provider here has.
+    refuse_propagation(req, "UpdateOpenIDConnectProvider")
+
+
+def check_removals(req: dict[str, Any]) -> None:
+    """Raises InvalidInput for what is set and removed at once."""
+    for member in ("ContextProvider", "IdentityCenterInstance"):
+        given = "IdentityCenterInstanceArn" if member == "IdentityCenterInstance" else member
+        if req.get(given) and req.get(f"Remove{member}"):
+            raise errors.not_both(given, f"Remove{member}")
 
 
 @operation(on=provider_arn)

@@ -33,6 +33,8 @@ def listed_role(role: Role) -> dict[str, Any]:
     }
     if role.description:
         wire["Description"] = role.description
+    if role.max_signin_seconds:
+        wire["MaxSigninSessionDuration"] = role.max_signin_seconds
     return wire
 
 
@@ -56,6 +58,7 @@ def create_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     role = replace(
         role,
         max_session_seconds=req.get("MaxSessionDuration") or role.max_session_seconds,
+        max_signin_seconds=req.get("MaxSigninSessionDuration"),
         boundary=boundaries.checked(ctx, req.get("PermissionsBoundary")),
     )
     ctx.put(role)
@@ -101,7 +104,8 @@ def update_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     role = find_changeable_role(ctx, req["RoleName"])
     # A call without Description takes the description away; so does AWS.
     seconds = req.get("MaxSessionDuration") or role.max_session_seconds
-    ctx.put(replace(role, description=req.get("Description") or "", max_session_seconds=seconds))
+    signin = naming.signin_seconds(req, role.max_signin_seconds)
+    ctx.put(replace(role, description=req.get("Description") or "", max_session_seconds=seconds, max_signin_seconds=signin))
     return {}
 
 

@@ -14,6 +14,7 @@ from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.iam import errors, naming, quotas, tags
+from cloudjar.services.iam.oidc_providers import check_removals, refuse_propagation
 
 MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -43,6 +44,7 @@ def new_provider_arn(ctx: Context, req: dict[str, Any]) -> str:
 @operation(on=new_provider_arn)
 def create_saml_provider(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     _refuse_encryption(req)
+    refuse_propagation(req, "CreateSAMLProvider")
     arn = new_provider_arn(ctx, req)
     if ctx.get(SamlProvider, arn):
         raise errors.already_exists(f"SAML Provider {req['Name']} already exists.")
@@ -68,6 +70,8 @@ def create_saml_provider(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 def update_saml_provider(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     _refuse_encryption(req)
     provider = find_saml_provider(ctx, req["SAMLProviderArn"])
+    check_removals(req)
+    refuse_propagation(req, "UpdateSAMLProvider")
     if req.get("SAMLMetadataDocument"):
         issuer, certificates, until = read_metadata(req["SAMLMetadataDocument"])
         if issuer != provider.issuer:
@@ -92,7 +96,13 @@ def get_saml_provider(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation()
 def list_saml_providers(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     found = [
-        {"Arn": provider.arn, "ValidUntil": provider.valid_until, "CreateDate": provider.created} for provider in ctx.where(SamlProvider)
+        {
+            "Arn": provider.arn,
+            "ValidUntil": provider.valid_until,
+            "CreateDate": provider.created,
+            "IsTrustedIdentityPropagationEnabled": False,
+        }
+        for provider in ctx.where(SamlProvider)
     ]
     return {"SAMLProviderList": found}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.ids import ALNUM, secret_text
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
@@ -14,6 +14,8 @@ from cloudjar.services.iam import errors, naming, quotas
 from cloudjar.services.iam.entities import User, find_user, user_arn
 
 SERVICES = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")
+WITH_API_KEYS = ("bedrock.amazonaws.com", "logs.amazonaws.com")
+"""Services that take API keys (bearer tokens) instead of names and passwords: not here."""
 
 
 @record("iam.service_credential", key="id", scope="account", indexes={"user": ("user_id", "id")})
@@ -28,7 +30,6 @@ class ServiceCredential(Record):
     password: str
     created: datetime
     status: str = "Active"
-    expires: datetime | None = None
 
 
 def _find(ctx: Context, req: dict[str, Any]) -> tuple[User, ServiceCredential]:
@@ -40,6 +41,8 @@ def _find(ctx: Context, req: dict[str, Any]) -> tuple[User, ServiceCredential]:
 
 
 def _check_service(name: str) -> None:
+    if name in WITH_API_KEYS:
+        raise not_implemented("iam", "CreateServiceSpecificCredential", f"API keys of {name}")
     if name not in SERVICES:
         raise AwsError("NotSupportedService", f"No such service {name} is supported for Service Specific Credentials")
 
@@ -53,8 +56,6 @@ def _to_wire(user: User, credential: ServiceCredential, *, secret: bool = False)
         "ServiceSpecificCredentialId": credential.id,
         "ServiceName": credential.service,
     }
-    if credential.expires:
-        wire["ExpirationDate"] = credential.expires
     if secret:
         wire["ServicePassword"] = credential.password
     return wire
@@ -64,9 +65,10 @@ def _to_wire(user: User, credential: ServiceCredential, *, secret: bool = False)
 def create_service_specific_credential(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     user, service = find_user(ctx, req["UserName"]), req["ServiceName"]
     _check_service(service)
+    if req.get("CredentialAgeDays"):
+        raise errors.validation(f"CredentialAgeDays is not supported for the service {service}.")
     known = [found for found in ctx.where(ServiceCredential, user_id=user.id) if found.service == service]
     quotas.check(len(known), quotas.SERVICE_CREDENTIALS_PER_USER, "ServiceSpecificCredentialsPerUser")
-    now = naming.now(ctx)
     # The second one of a user cannot have the same login.
     suffix = f"+{len(known)}" if known else ""
     credential = ServiceCredential(
@@ -75,8 +77,7 @@ def create_service_specific_credential(ctx: Context, req: dict[str, Any]) -> dic
         service=service,
         login=f"{user.name}{suffix}-at-{ctx.account}",
         password=secret_text(ALNUM + "+/", 43) + "=",
-        created=now,
-        expires=now + timedelta(days=req["CredentialAgeDays"]) if req.get("CredentialAgeDays") else None,
+        created=naming.now(ctx),
     )
     ctx.put(credential)
     return {"ServiceSpecificCredential": _to_wire(user, credential, secret=True)}
@@ -86,6 +87,8 @@ def create_service_specific_credential(ctx: Context, req: dict[str, Any]) -> dic
 def list_service_specific_credentials(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("ServiceName"):
         _check_service(req["ServiceName"])
+    if req.get("AllUsers") and req.get("UserName"):
+        raise errors.validation("AllUsers cannot be specified together with UserName.")
     if req.get("AllUsers"):
         users = list(ctx.where(User))
     else:
@@ -101,7 +104,7 @@ def list_service_specific_credentials(ctx: Context, req: dict[str, Any]) -> dict
 
 @operation(on=user_arn)
 def update_service_specific_credential(ctx: Context, req: dict[str, Any]) -> None:
-    ctx.put(replace(_find(ctx, req)[1], status=req["Status"]))
+    ctx.put(replace(_find(ctx, req)[1], status=naming.status_of(req)))
 
 
 @operation(on=user_arn)

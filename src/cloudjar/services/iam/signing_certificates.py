@@ -64,7 +64,7 @@ def list_signing_certificates(ctx: Context, req: dict[str, Any]) -> dict[str, An
 
 @operation(on=user_arn)
 def update_signing_certificate(ctx: Context, req: dict[str, Any]) -> None:
-    ctx.put(replace(_find(ctx, req), status=req["Status"]))
+    ctx.put(replace(_find(ctx, req), status=naming.status_of(req)))
 
 
 @operation(on=user_arn)

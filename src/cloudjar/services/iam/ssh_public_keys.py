@@ -68,7 +68,7 @@ def list_ssh_public_keys(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=user_arn)
 def update_ssh_public_key(ctx: Context, req: dict[str, Any]) -> None:
-    ctx.put(replace(_find(ctx, req), status=req["Status"]))
+    ctx.put(replace(_find(ctx, req), status=naming.status_of(req)))
 
 
 @operation(on=user_arn)

@@ -64,6 +64,7 @@ def assume_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         ctx,
         principal,
         seconds,
+        least_token=req.get("MinimumSessionTokenSize"),
         source_identity=source_identity,
         transitive_tags=(*inherited, *transitive),
         mfa_at=mfa_at,
@@ -120,7 +121,7 @@ def request_keys(session_name: str, source_identity: str, scope: sessions.Scope)
 def answer(session: Session, scope: sessions.Scope) -> dict[str, Any]:
     """The members that all ways to a role's session answer with."""
     wire: dict[str, Any] = {
-        "Credentials": sessions.credentials_to_wire(session),
+        **sessions.answer(session),
         "AssumedRoleUser": {"AssumedRoleId": session.principal.user_id, "Arn": session.principal.arn},
     }
     if scope.packed_percent is not None:

@@ -45,10 +45,10 @@ def assume_root(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         ctx,
         Principal("root", account, arn, account, session_policies=(task,)),
         req.get("DurationSeconds") or SECONDS,
+        least_token=req.get("MinimumSessionTokenSize"),
         source_identity=parent.source_identity if parent else "",
     )
-    answer: dict[str, Any] = {"Credentials": sessions.credentials_to_wire(session)}
-    return answer | ({"SourceIdentity": session.source_identity} if session.source_identity else {})
+    return sessions.answer(session) | ({"SourceIdentity": session.source_identity} if session.source_identity else {})
 
 
 def _administers(ctx: Context, account: str) -> bool:

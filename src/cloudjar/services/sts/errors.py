@@ -52,6 +52,19 @@ def session_credentials(operation: str) -> AwsError:
     return access_denied(f"Cannot call {operation} with session credentials")
 
 
+def lasting_credentials() -> AwsError:
+    return AwsError("InvalidSubjectCredentials", "GetScopedCredentials must be called with temporary credentials of a role or user.")
+
+
+def insufficient_lifetime() -> AwsError:
+    words = "The requested DurationSeconds exceeds the remaining lifetime of the calling session."
+    return AwsError("InsufficientSessionLifetime", words)
+
+
+def too_many_scopes(limit: int) -> AwsError:
+    return access_denied(f"The calling session already has the maximum of {limit} scope-down policies.")
+
+
 def validation(message: str) -> AwsError:
     return AwsError("ValidationError", message)
 

@@ -35,9 +35,9 @@ def get_federation_token(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         session_policies=scope.policies,
         session_tags=scope.tags,
     )
-    session = sessions.issue(ctx, principal, seconds)
+    session = sessions.issue(ctx, principal, seconds, least_token=req.get("MinimumSessionTokenSize"))
     answer: dict[str, Any] = {
-        "Credentials": sessions.credentials_to_wire(session),
+        **sessions.answer(session),
         "FederatedUser": {"FederatedUserId": principal.user_id, "Arn": principal.arn},
     }
     if scope.packed_percent is not None:

@@ -92,6 +92,7 @@ def assume_role_with_saml(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         ctx,
         role_session(role, name, scope),
         seconds,
+        least_token=req.get("MinimumSessionTokenSize"),
         source_identity=source_identity,
         transitive_tags=transitive,
         federated_provider=provider.arn,

@@ -25,8 +25,10 @@ def get_session_token(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     seconds = req.get("DurationSeconds") or USER_SECONDS
     if caller.kind == "root":
         seconds = min(seconds, ROOT_SECONDS)
-    session = sessions.issue(ctx, replace(caller, mfa=mfa_at is not None), seconds, mfa_at=mfa_at)
-    return {"Credentials": sessions.credentials_to_wire(session)}
+    session = sessions.issue(
+        ctx, replace(caller, mfa=mfa_at is not None), seconds, mfa_at=mfa_at, least_token=req.get("MinimumSessionTokenSize")
+    )
+    return sessions.answer(session)
 
 
 @operation()

@@ -19,6 +19,8 @@ from cloudjar.services.sts import errors
 KEPT_AFTER_END = timedelta(days=1)
 """For so long a session's caller hears that the token has expired; later, that it is unknown."""
 
+LARGEST_TOKEN = 4096
+"""Letters of a session token. Source: MinimumSessionTokenSize's own limit."""
 POLICY_ARNS = 10
 PACKED_LIMIT = 2048
 """Bytes of policies, ARNs and tags together, compressed. AWS does not publish its format; this quota is of its size."""
@@ -42,18 +44,23 @@ def scope_of(req: dict[str, Any]) -> Scope:
         raise errors.too_many_policy_arns(POLICY_ARNS)
     document = req.get("Policy")
     if document is not None:
-        try:
-            parse(document, "session")
-        except PolicyProblem as problem:
-            raise errors.malformed_policy(problem.message) from None
-        if policy_size(document) > SESSION_SIZE:
-            raise errors.policy_too_large(policy_size(document) * 100 // SESSION_SIZE)
+        check_document(document)
     tags = tag_rules.from_list(req.get("Tags"))
     if len({key.lower() for key in tags}) != len(req.get("Tags") or ()):
         raise errors.validation("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     tag_rules.check(tags, "ValidationError")
     policies = (*arns, document) if document else tuple(arns)
     return Scope(policies, tags, _packed(policies, tags))
+
+
+def check_document(text: str) -> None:
+    """A session policy that was passed as a document; raises MalformedPolicyDocument or PackedPolicyTooLarge."""
+    try:
+        parse(text, "session")
+    except PolicyProblem as problem:
+        raise errors.malformed_policy(problem.message) from None
+    if policy_size(text) > SESSION_SIZE:
+        raise errors.policy_too_large(policy_size(text) * 100 // SESSION_SIZE)
 
 
 def _packed(policies: tuple[str, ...], tags: dict[str, str]) -> int | None:
@@ -71,19 +78,23 @@ def issue(
     principal: Principal,
     seconds: int,
     *,
+    least_token: int | None = None,
     source_identity: str = "",
     transitive_tags: tuple[str, ...] = (),
     mfa_at: datetime | None = None,
     federated_provider: str = "",
     claims: dict[str, str] | None = None,
 ) -> Session:
-    """Makes and stores credentials for `principal`, good for so many seconds of world time."""
+    """Makes and stores credentials for `principal`, good for so many seconds of world time.
+
+    `least_token` is MinimumSessionTokenSize, in letters.
+    """
     now = ctx.now.replace(microsecond=0)
     key_id = new_key_id("ASIA", principal.account, ctx.ids.data)
     session = Session(
         id=key_id,
         secret=new_secret(),
-        token=new_token(),
+        token=new_token(least_token or 0),
         principal=with_key(principal, key_id, now),
         issued=now,
         expires=now + timedelta(seconds=seconds),
@@ -113,14 +124,16 @@ def forget_session(ctx: Context, key_id: str) -> None:
         ctx.delete(session)
 
 
-def credentials_to_wire(session: Session) -> dict[str, Any]:
-    """The Credentials member."""
-    return {
+def answer(session: Session) -> dict[str, Any]:
+    """The members that all sessions are answered with: the credentials, and how large their token is."""
+    credentials = {
         "AccessKeyId": session.id,
         "SecretAccessKey": session.secret,
         "SessionToken": session.token,
         "Expiration": session.expires,
     }
+    size = len(session.token)
+    return {"Credentials": credentials, "SessionTokenSize": size, "SessionTokenUtilization": -(-size * 100 // LARGEST_TOKEN)}
 
 
 def callers_session(ctx: Context) -> Session | None:

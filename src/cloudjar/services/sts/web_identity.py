@@ -101,6 +101,7 @@ def _session(ctx: Context, req: dict[str, Any], issuer: Issuer, claims: dict[str
         ctx,
         role_session(role, req["RoleSessionName"], scope),
         duration(req, role),
+        least_token=req.get("MinimumSessionTokenSize"),
         source_identity=source_identity,
         transitive_tags=transitive,
         federated_provider=issuer.federated,
