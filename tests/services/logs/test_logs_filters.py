@@ -1,6 +1,8 @@
 import base64
 import gzip
+import io
 import json
+import zipfile
 
 import pytest
 
@@ -99,10 +101,9 @@ def test_a_function_must_let_the_logs_in(logs, aws_error):
         logs.put_subscription_filter(logGroupName="g", filterName="f", filterPattern="", destinationArn=arn)
 
 
-def test_a_subscriber_gets_matching_lines_compressed(world, logs):
-    import io
-    import zipfile
-
+@pytest.fixture
+def echo(world):
+    """The ARN of a function that logs what it gets, and that CloudWatch Logs may invoke."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("bootstrap", "#!/bin/sh\n" + BOOTSTRAP)
@@ -117,15 +118,49 @@ def test_a_subscriber_gets_matching_lines_compressed(world, logs):
         FunctionName="echo", Runtime="provided.al2023", Role=role, Handler="x", Code={"ZipFile": packed.getvalue()}
     )["FunctionArn"]
     functions.add_permission(FunctionName="echo", StatementId="s", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com")
-    logs.put_subscription_filter(logGroupName="g", filterName="f", filterPattern="ERROR", destinationArn=arn)
-    write(world, logs, "ERROR one", "fine")
+    return arn
+
+
+def sent(world, logs):
+    """What the function was sent."""
     world.settle()
     world.clock.advance(seconds=2)
     lines = [event["message"] for event in find(logs) if event["message"].startswith("{")]
-    sent = json.loads(gzip.decompress(base64.b64decode(json.loads(lines[0])["awslogs"]["data"])))
-    assert sent["messageType"] == "DATA_MESSAGE"
-    assert (sent["logGroup"], sent["logStream"], sent["subscriptionFilters"]) == ("g", "s", ["f"])
-    assert [event["message"] for event in sent["logEvents"]] == ["ERROR one"]
+    return [json.loads(gzip.decompress(base64.b64decode(json.loads(line)["awslogs"]["data"]))) for line in lines]
+
+
+def test_a_subscriber_gets_matching_lines_compressed(world, logs, echo):
+    logs.put_subscription_filter(logGroupName="g", filterName="f", filterPattern="ERROR", destinationArn=echo)
+    write(world, logs, "ERROR one", "fine")
+    [message] = sent(world, logs)
+    assert message["messageType"] == "DATA_MESSAGE"
+    assert (message["logGroup"], message["logStream"], message["subscriptionFilters"]) == ("g", "s", ["f"])
+    assert [event["message"] for event in message["logEvents"]] == ["ERROR one"]
+
+
+def test_the_accounts_subscriber_gets_the_lines_of_all_groups_but_some(world, logs, echo):
+    policy = json.dumps({"DestinationArn": echo, "FilterPattern": "ERROR"})
+    logs.put_account_policy(
+        policyName="all",
+        policyType="SUBSCRIPTION_FILTER_POLICY",
+        policyDocument=policy,
+        selectionCriteria='LogGroupName NOT IN ["/aws/lambda/echo", "quiet"]',
+    )
+    logs.create_log_group(logGroupName="quiet")
+    logs.create_log_stream(logGroupName="quiet", logStreamName="s")
+    now = int(world.clock.now().timestamp() * 1000)
+    for group in ("quiet", "g"):
+        logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=[{"timestamp": now, "message": f"ERROR of {group}"}])
+    [message] = sent(world, logs)
+    assert (message["logGroup"], message["subscriptionFilters"], message["policyLevel"]) == ("g", ["all"], "ACCOUNT_LEVEL_POLICY")
+    assert [event["message"] for event in message["logEvents"]] == ["ERROR of g"]
+
+
+def test_an_accounts_subscription_policy_that_is_none_is_refused(logs, aws_error):
+    for document in ("{}", "x", json.dumps({"DestinationArn": "arn:aws:lambda:us-east-1:000000000000:function:none"})):
+        with aws_error("InvalidParameterException"):
+            logs.put_account_policy(policyName="all", policyType="SUBSCRIPTION_FILTER_POLICY", policyDocument=document)
+    assert logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"] == []
 
 
 BOOTSTRAP = """

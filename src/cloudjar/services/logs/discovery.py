@@ -11,6 +11,7 @@ from cloudjar.services.logs import errors
 from cloudjar.services.logs.groups import LogEvent, LogGroup, group_resource, milliseconds, named_group
 from cloudjar.services.logs.insights_expression import shown
 from cloudjar.services.logs.insights_rows import discovered
+from cloudjar.services.logs.reading import Reader, check_unmask
 from cloudjar.services.logs.streams import LogStream
 
 _EVENTS = 1000
@@ -30,13 +31,14 @@ def get_log_group_fields(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     start, end = (middle - _BEFORE, middle + _BEFORE) if middle else (now - _RECENT, now + 1)
     counts: Counter[str] = Counter()
     seen = 0
+    reader = Reader(ctx, group)
     for stream in ctx.where(LogStream, group=group.uid):
         for event in ctx.where(LogEvent, group=group.uid, stream=stream.uid).starting(start).ending(end).backwards():
             if seen == _EVENTS:
                 break
             seen += 1
             counts.update(_OWN)
-            counts.update(discovered(event.message).keys())
+            counts.update(discovered(reader(event).message).keys())
     fields = [{"name": name, "percent": round(100 * times / seen)} for name, times in counts.items()]
     return {"logGroupFields": sorted(fields, key=lambda field: (-field["percent"], field["name"]))}
 
@@ -52,6 +54,9 @@ def get_log_record(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             event = ctx.get(LogEvent, group.uid, stream.uid, time, seq)
             if event is None:
                 continue
+            if req.get("unmask"):
+                check_unmask(ctx, group)
+            event = Reader(ctx, group, unmask=bool(req.get("unmask")))(event)
             record = {
                 "@timestamp": str(event.time),
                 "@ingestionTime": str(event.ingested),

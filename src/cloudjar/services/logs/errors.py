@@ -83,3 +83,30 @@ def malformed_query(message: str) -> AwsError:
 
 def query_not_found(query: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Query {query} does not exist.")
+
+
+def key_not_allowed(arn: str) -> AwsError:
+    return AwsError("AccessDeniedException", f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'")
+
+
+def not_authorized(who: str, action: str, arn: str) -> AwsError:
+    message = (
+        f"User: {who} is not authorized to perform: {action} on resource: {arn} because no identity-based policy allows the {action} action"
+    )
+    return AwsError("AccessDeniedException", message)
+
+
+def invalid_policy(message: str) -> AwsError:
+    return invalid(f"Invalid policy document: {message}.")
+
+
+def no_policy_on_group() -> AwsError:
+    return AwsError("ResourceNotFoundException", "Data protection policy does not exist on log group.")
+
+
+def account_policy_not_found(name: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Policy with name [{name}] does not exist.")
+
+
+def only_standard() -> AwsError:
+    return AwsError("ValidationException", "This operation is supported only for log groups of the Standard log class.")

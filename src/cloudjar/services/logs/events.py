@@ -12,9 +12,13 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.keys import decode, encode
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.logs import errors, live_tail, metric_filters, subscriptions
+from cloudjar.services.logs import data_protection, errors, live_tail, metric_filters, subscriptions
+from cloudjar.services.logs.account_policies import policy_for
+from cloudjar.services.logs.account_policy_record import SUBSCRIPTION
+from cloudjar.services.logs.encryption import Vault
 from cloudjar.services.logs.filter_pattern import compile_pattern
 from cloudjar.services.logs.groups import NAMESPACE, LogEvent, LogGroup, find_group, milliseconds, named_group
+from cloudjar.services.logs.reading import Reader, check_unmask, masked
 from cloudjar.services.logs.streams import LogStream, find_stream, stream_resource
 
 LARGEST_BATCH = 1_048_576
@@ -43,6 +47,8 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     first_seq = ctx.world.step(ctx._open(), "logs") << 20
     kept: list[LogEvent] = []
     size = 0
+    guard = data_protection.guard_of(ctx, group)
+    vault = Vault(ctx, group)
     for at, event in enumerate(batch):
         time = event["timestamp"]
         if time > now + TOO_NEW:
@@ -52,7 +58,11 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         elif expired is not None and time < expired:
             rejected["expiredLogEventEndIndex"] = at + 1
         else:
-            kept.append(ctx.put(LogEvent(group.uid, stream.uid, time, first_seq + at, event["message"], now)))
+            fresh = LogEvent(group.uid, stream.uid, time, first_seq + at, event["message"], now)
+            if guard:
+                fresh = guard.marked(fresh)
+            ctx.put(vault.sealed(fresh))
+            kept.append(fresh)
             size += sizes[at]
     if kept:
         ctx.put(
@@ -67,11 +77,17 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         for dimensions in ((("LogGroupName", group.name),), ()):
             ctx.metric(NAMESPACE, "IncomingLogEvents", dimensions, float(len(kept)), "None")
             ctx.metric(NAMESPACE, "IncomingBytes", dimensions, float(size), "Bytes")
+        if guard:
+            guard.report(ctx)
+            # What leaves is masked: metrics, subscribers and live tails see no more than other readers.
+            kept = [masked(event) for event in kept]
         if group.metric_filters:
             metric_filters.observe(ctx, group, kept)
         live_tail.observe(ctx, group, stream.name, kept)
         if group.subscriptions:
             subscriptions.observe(ctx, group, stream.name, kept)
+        if policy := policy_for(ctx, SUBSCRIPTION, group.name):
+            subscriptions.observe_account(ctx, policy, group, stream.name, kept)
     answer: dict[str, Any] = {"nextSequenceToken": f"{first_seq:056d}"}
     if rejected:
         answer["rejectedLogEventsInfo"] = rejected
@@ -98,6 +114,8 @@ def get_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     group = named_group(ctx, req)
     stream = find_stream(ctx, group, req["logStreamName"])
     limit = req.get("limit") or MOST_EVENTS
+    if req.get("unmask"):
+        check_unmask(ctx, group)
     start, end = _span(ctx, group, req)
     rows = ctx.where(LogEvent, group=group.uid, stream=stream.uid).starting(start)
     if end is not None:
@@ -112,9 +130,11 @@ def get_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         rows = (rows if forwards else rows.backwards()).resuming(position)
     elif not forwards:
         rows = rows.backwards()
+    read = Reader(ctx, group, unmask=bool(req.get("unmask")))
     found: list[tuple[bytes, LogEvent]] = []
     size = 0
     for position, event in rows.positions():
+        event = read(event)
         size += len(event.message) + EVENT_OVERHEAD
         if len(found) == limit or (found and size > LARGEST_ANSWER):
             break
@@ -146,6 +166,8 @@ async def filter_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
         group = named_group(ctx, req)
         if names and prefix:
             raise errors.invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
+        if req.get("unmask"):
+            check_unmask(ctx, group)
         search = Search(ctx, group, req)
     while True:
         with ctx.transaction():
@@ -164,6 +186,7 @@ class Search:
         self._prefix = req.get("logStreamNamePrefix")
         self._matches = compile_pattern(req.get("filterPattern") or "")
         self._span = _span(ctx, group, req)
+        self._read = Reader(ctx, group, unmask=bool(req.get("unmask")))
         self._limit = req.get("limit") or MOST_EVENTS
         self._after = _position(req["nextToken"]) if req.get("nextToken") else None
         self._size = self._scanned = 0
@@ -189,6 +212,7 @@ class Search:
             left -= 1
             self._scanned += 1
             self._after = (time, seq)
+            event = self._read(event)
             if self._matches(event.message):
                 self._size += len(event.message) + EVENT_OVERHEAD
                 self._found.append(

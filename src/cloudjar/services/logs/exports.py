@@ -15,6 +15,7 @@ from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.logs import errors
 from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, group_arn, group_resource, milliseconds
+from cloudjar.services.logs.reading import Reader
 from cloudjar.services.logs.streams import LogStream
 
 PREFIX = "exportedlogs"
@@ -99,13 +100,14 @@ async def export(ctx: Context, task_id: str) -> None:
             return
         ctx.put(replace(task, status="RUNNING"))
         group = ctx.get(LogGroup, task.group)
-        streams = []
+        streams: list[tuple[Reader, LogStream]] = []
         if group is not None:
-            streams = [stream for stream in ctx.where(LogStream, group=group.uid) if stream.name.startswith(task.stream_prefix)]
+            reader = Reader(ctx, group)
+            streams = [(reader, one) for one in ctx.where(LogStream, group=group.uid) if one.name.startswith(task.stream_prefix)]
     status, message = "COMPLETED", "Completed successfully"
     try:
-        for stream in streams:
-            if not await _export_stream(ctx, task, stream):
+        for reader, stream in streams:
+            if not await _export_stream(ctx, task, reader, stream):
                 status, message = "CANCELLED", "Cancelled"
                 break
     except AwsError as error:
@@ -116,7 +118,7 @@ async def export(ctx: Context, task_id: str) -> None:
             ctx.put(replace(task, status=status, message=message, ended=ctx.now))
 
 
-async def _export_stream(ctx: Context, task: ExportTask, stream: LogStream) -> bool:
+async def _export_stream(ctx: Context, task: ExportTask, reader: Reader, stream: LogStream) -> bool:
     """Writes a stream's files; False if the task was cancelled."""
     position: bytes | None = None
     number = 0
@@ -132,6 +134,7 @@ async def _export_stream(ctx: Context, task: ExportTask, stream: LogStream) -> b
             read = 0
             for at, event in rows.positions():
                 position = at
+                event = reader(event)
                 lines.append(f"{_stamp(event.time)} {event.message}\n")
                 read += 1
                 if read == _READ_AT_ONCE:

@@ -12,6 +12,7 @@ from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.logs import errors
+from cloudjar.services.logs.account_policy_record import DATA_PROTECTION, AccountPolicy
 
 RETENTION_DAYS = frozenset((1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653))
 PURGED_AT_ONCE = 2000
@@ -31,6 +32,12 @@ class LogGroup(Record):
     stored_bytes: int = 0
     metric_filters: int = 0
     subscriptions: int = 0
+    kms_key: str = ""
+    """The ARN of the KMS key that new events are encrypted with."""
+    data_keys: tuple[bytes, ...] = ()
+    """The data keys that its events are encrypted with, each encrypted by its KMS key; the newest is last."""
+    guarded: str = ""
+    """What has become of its data protection policy: "ACTIVATED", "DELETED", or "" for a group that never had one."""
 
     def oldest(self, now: datetime) -> int | None:
         """Events before this instant (milliseconds since 1970) have expired; None if none ever do."""
@@ -41,7 +48,7 @@ class LogGroup(Record):
 
 @record("logs.event", key=("group", "stream", "time", "seq"), scope="world")
 class LogEvent(Record):
-    """One line. `time` and `ingested` are milliseconds since 1970; `group` and `stream` are uids."""
+    """One line. `time` and `ingested` are milliseconds since 1970; `group` and `stream` are uids. Read it through `reading.Reader`."""
 
     group: int
     stream: int
@@ -49,6 +56,12 @@ class LogEvent(Record):
     seq: int
     message: str
     ingested: int
+    data_key: int = 0
+    """Which of its group's data keys it is encrypted with, from 1; 0 for none."""
+    sealed: bytes = b""
+    """The message, where it is encrypted."""
+    masks: tuple[int, ...] = ()
+    """Where its sensitive data begins and ends: (start, end, start, end, ...) in characters."""
 
     @property
     def id(self) -> str:
@@ -101,16 +114,16 @@ def group_name(identifier: str) -> str:
 
 @operation(on=group_resource)
 def create_log_group(ctx: Context, req: dict[str, Any]) -> None:
+    from cloudjar.services.logs.encryption import associate
+
     name = req["logGroupName"]
-    if req.get("kmsKeyId"):
-        raise not_implemented("logs", "CreateLogGroup", "kmsKeyId (encryption with a customer's key)")
     if name.startswith("aws/"):
         raise errors.invalid("Log groups starting with AWS/ are reserved for AWS.")
     if ctx.get(LogGroup, name):
         raise errors.group_exists()
     group_tags = req.get("tags") or {}
     tags.check(group_tags, "InvalidParameterException")
-    ctx.put(
+    group = ctx.put(
         LogGroup(
             name,
             ctx.world.step(ctx._open(), "logs"),
@@ -119,11 +132,14 @@ def create_log_group(ctx: Context, req: dict[str, Any]) -> None:
             protected=bool(req.get("deletionProtectionEnabled")),
         )
     )
+    if req.get("kmsKeyId"):
+        associate(ctx, group, req["kmsKeyId"])
     ctx.set_tags(group_arn(ctx, name), group_tags)
 
 
 @operation(on=group_resource)
 def delete_log_group(ctx: Context, req: dict[str, Any]) -> None:
+    from cloudjar.services.logs.data_protection import DataProtection
     from cloudjar.services.logs.metric_filters import MetricFilter
     from cloudjar.services.logs.streams import LogStream
     from cloudjar.services.logs.subscriptions import Subscription
@@ -136,6 +152,8 @@ def delete_log_group(ctx: Context, req: dict[str, Any]) -> None:
         ctx.delete(metric_filter)
     for subscription in list(ctx.where(Subscription, group=group.uid)):
         ctx.delete(subscription)
+    for policy in list(ctx.where(DataProtection, group=group.uid)):
+        ctx.delete(policy)
     ctx.set_tags(group_arn(ctx, group.name), {})
     for stream in ctx.where(LogStream, group=group.uid):
         ctx.delete(stream)
@@ -224,6 +242,12 @@ def group_to_wire(ctx: Context, group: LogGroup) -> dict[str, Any]:
     }
     if group.retention_days is not None:
         wire["retentionInDays"] = group.retention_days
+    if group.kms_key:
+        wire["kmsKeyId"] = group.kms_key
+    if group.guarded:
+        wire["dataProtectionStatus"] = group.guarded
+    if ctx.where(AccountPolicy, kind=DATA_PROTECTION).first():
+        wire["inheritedProperties"] = ["ACCOUNT_DATA_PROTECTION"]
     return wire
 
 

@@ -19,10 +19,12 @@ from cloudjar.kernel.marks import effect, operation, timer
 from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.logs import errors
+from cloudjar.services.logs.encryption import QueryKey, clear_key, results_arn, seal, unseal
 from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, group_name, group_resource, milliseconds
 from cloudjar.services.logs.insights_expression import shown
 from cloudjar.services.logs.insights_query import Query
 from cloudjar.services.logs.insights_rows import LogRow
+from cloudjar.services.logs.reading import Reader, check_unmask
 from cloudjar.services.logs.streams import LogStream
 
 _READ_AT_ONCE = 500
@@ -49,6 +51,8 @@ class StoredQuery(Record):
     status: str = "Running"
     results: Blob = EMPTY
     statistics: dict[str, float] = {}
+    data_key: bytes = b""
+    """The data key that its results are encrypted with, itself encrypted by a KMS key."""
 
 
 def on_groups(ctx: Context, req: dict[str, Any]) -> list[str]:
@@ -77,7 +81,9 @@ def start_query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid("endTime must not be before startTime.")
     for name in names:
         find_group(ctx, name)
-    Query(req["queryString"])
+    if Query(req["queryString"]).unmasked:
+        for name in names:
+            check_unmask(ctx, find_group(ctx, name))
     query = StoredQuery(
         ctx.ids.uuid(), req["queryString"], tuple(names), req["startTime"] * 1000, req["endTime"] * 1000 + 999, req.get("limit"), ctx.now
     )
@@ -97,7 +103,7 @@ async def run(ctx: Context, query_id: str) -> None:
     compiled = Query(query.text)
     kept: list[LogRow] = []
     scanned, size = 0, 0
-    async for piece in read(ctx, query.groups, query.start, query.end):
+    async for piece in read(ctx, query.groups, query.start, query.end, unmask=compiled.unmasked):
         if not _is_running(ctx, query_id):
             return
         rows, length = await ctx.offload(_narrowed, compiled, piece)
@@ -109,8 +115,13 @@ async def run(ctx: Context, query_id: str) -> None:
         query = ctx.get(StoredQuery, query_id)
         if query is None or query.status != "Running":
             return
+        key = ctx.get(QueryKey, "")
+        if key:
+            results = seal(clear_key(ctx, results_arn(ctx), key.data_key), results)
         statistics = {"recordsScanned": float(scanned), "recordsMatched": float(matched), "bytesScanned": float(size)}
-        ctx.put(replace(query, status="Complete", results=ctx.blobs.put(results), statistics=statistics))
+        ctx.put(
+            replace(query, status="Complete", results=ctx.blobs.put(results), statistics=statistics, data_key=key.data_key if key else b"")
+        )
 
 
 def _is_running(ctx: Context, query_id: str) -> bool:
@@ -132,7 +143,9 @@ def _finished(query: Query, rows: list[LogRow], limit: int | None) -> tuple[byte
     return msgspec.json.encode([_wire(row, query) for row in found]), len(rows)
 
 
-async def read(ctx: Context, groups: Iterable[str], start: int, end: int) -> AsyncIterator[list[tuple[LogEvent, str, str]]]:
+async def read(
+    ctx: Context, groups: Iterable[str], start: int, end: int, *, unmask: bool
+) -> AsyncIterator[list[tuple[LogEvent, str, str]]]:
     """The events of groups in [start, end], with their streams' names and their logs', some thousands at a time."""
     piece: list[tuple[LogEvent, str, str]] = []
     read = 0
@@ -144,6 +157,7 @@ async def read(ctx: Context, groups: Iterable[str], start: int, end: int) -> Asy
             first = max(start, group.oldest(ctx.now) or 0)
             streams = list(ctx.where(LogStream, group=group.uid))
         log = f"{ctx.account}:{name}"
+        reader = Reader(ctx, group, unmask=unmask)
         for stream in streams:
             position: bytes | None = None
             more = True
@@ -154,7 +168,7 @@ async def read(ctx: Context, groups: Iterable[str], start: int, end: int) -> Asy
                     rows = rows.resuming(position) if position else rows
                     for at, event in rows.positions():
                         position = at
-                        piece.append((event, stream.name, log))
+                        piece.append((reader(event), stream.name, log))
                         read += 1
                         if read >= _READ_AT_ONCE:
                             more = True
@@ -195,11 +209,24 @@ def _find(ctx: Context, query_id: str) -> StoredQuery:
 @operation()
 def get_query_results(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     query = _find(ctx, req["queryId"])
-    results = json.loads(ctx.blobs.read(query.results)) if query.results.size else []
+    stored = ctx.blobs.read(query.results) if query.results.size else b"[]"
+    if query.data_key:
+        stored = unseal(clear_key(ctx, results_arn(ctx), query.data_key), stored)
+    results = json.loads(stored)
     start = _start(query, req.get("nextToken"))
     end = start + (req.get("maxItems") or MOST_RESULTS)
     answer = {"queryLanguage": "CWLI", "results": results[start:end], "statistics": query.statistics, "status": query.status}
     return answer | ({"nextToken": paging.encode_token(encode((query.id, end)))} if end < len(results) else {})
+
+
+@operation()
+def list_log_groups_for_query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    query = _find(ctx, req["queryId"])
+    start = _start(query, req.get("nextToken"))
+    end = start + (req.get("maxResults") or MOST_GROUPS)
+    names = query.groups[start:end]
+    more = {"nextToken": paging.encode_token(encode((query.id, end)))} if end < len(query.groups) else {}
+    return {"logGroupIdentifiers": list(names)} | more
 
 
 def _start(query: StoredQuery, token: str | None) -> int:

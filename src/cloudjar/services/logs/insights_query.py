@@ -25,7 +25,7 @@ _PARSE = re.compile(
 DEFAULT_LIMIT = 10_000
 """Rows that come back where the query does not say."""
 _SINGLE = frozenset(("fields", "display", "filter", "where", "parse"))
-REFUSED = ("pattern", "diff", "unmask", "lookup", "anomaly", "filterIndex", "SOURCE", "join")
+REFUSED = ("pattern", "diff", "lookup", "anomaly", "filterIndex", "SOURCE", "join")
 
 
 class Query:
@@ -38,6 +38,8 @@ class Query:
         self._single = 0
         """How many steps at the beginning look at one row at a time."""
         self.is_stats = False
+        self.unmasked = False
+        """Whether sensitive data is to be shown."""
         for command in split(text, "|"):
             self._add(command)
         if not self._steps and not self.columns:
@@ -112,6 +114,11 @@ class Query:
         self._steps.append(lambda rows: (row for row in rows if truth(get(row))))
 
     _where_command = _filter_command
+
+    def _unmask_command(self, text: str) -> None:
+        """Shows fields, and sensitive data in them as it is."""
+        self.unmasked = True
+        self._show(text, keep=True)
 
     def _limit_command(self, text: str) -> None:
         if not text.strip().isdigit() or not 1 <= int(text) <= 100_000:

@@ -14,6 +14,7 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.logs import errors
+from cloudjar.services.logs.account_policy_record import AccountPolicy
 from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, group_arn, group_resource, milliseconds
 from cloudjar.services.logs.metric_filters import compiled
 
@@ -41,16 +42,30 @@ async def put_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
     for member in ("applyOnTransformedLogs", "fieldSelectionCriteria", "emitSystemFields"):
         if req.get(member):
             raise not_implemented("logs", "PutSubscriptionFilter", member)
-    destination = req["destinationArn"]
-    kind = destination.split(":")[2] if destination.count(":") >= 5 else ""
-    if kind not in _KINDS or targets.kind_of(destination) is None:
-        raise not_implemented("logs", "PutSubscriptionFilter", f"destination {destination}")
-    if kind != "lambda" and not req.get("roleArn"):
-        raise errors.invalid("destinationArn for this vendor requires a roleArn.")
     with ctx.transaction():
         group = find_group(ctx, req["logGroupName"])
+        check_class(group)
         compiled(req["filterPattern"])
         source = group_arn(ctx, group.name) + ":*"
+    await check_destination(ctx, "PutSubscriptionFilter", req, source)
+    with ctx.transaction():
+        _store(ctx, req)
+
+
+def check_class(group: LogGroup) -> None:
+    """Filters are for groups of the Standard class."""
+    if group.group_class != "STANDARD":
+        raise errors.only_standard()
+
+
+async def check_destination(ctx: Context, operation_name: str, settings: dict[str, Any], source: str) -> None:
+    """Refuses a destination (`destinationArn`, `roleArn`) that nothing can be delivered to on behalf of the source."""
+    destination = settings["destinationArn"]
+    kind = destination.split(":")[2] if destination.count(":") >= 5 else ""
+    if kind not in _KINDS or targets.kind_of(destination) is None:
+        raise not_implemented("logs", operation_name, f"destination {destination}")
+    if kind != "lambda" and not settings.get("roleArn"):
+        raise errors.invalid("destinationArn for this vendor requires a roleArn.")
     if kind == "lambda":
         # AWS tries whether it may invoke the function before it takes the filter.
         try:
@@ -58,8 +73,25 @@ async def put_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
             await ctx.as_service(PRINCIPAL, source).call_async("lambda", "Invoke", request)
         except AwsError:
             raise errors.cannot_invoke() from None
-    with ctx.transaction():
-        _store(ctx, req)
+
+
+_MEMBERS = ("DestinationArn", "RoleArn", "FilterPattern", "Distribution")
+
+
+def policy_settings(document: str) -> dict[str, Any]:
+    """What an account's subscription filter policy says, in PutSubscriptionFilter's members."""
+    try:
+        body = json.loads(document)
+    except (ValueError, RecursionError):
+        raise errors.invalid_policy("it is not valid JSON") from None
+    if not isinstance(body, dict) or not all(isinstance(value, str) for value in body.values()) or set(body) - set(_MEMBERS):
+        raise errors.invalid_policy(f"it must be an object with {', '.join(_MEMBERS)}")
+    if not body.get("DestinationArn"):
+        raise errors.invalid_policy("it must have a DestinationArn")
+    if body.get("Distribution", "ByLogStream") not in ("Random", "ByLogStream"):
+        raise errors.invalid_policy("its Distribution must be Random or ByLogStream")
+    compiled(body.get("FilterPattern") or "")
+    return {member[0].lower() + member[1:]: value for member, value in body.items()}
 
 
 def _store(ctx: Context, req: dict[str, Any]) -> None:
@@ -116,18 +148,39 @@ def subscription_to_wire(found: Subscription) -> dict[str, Any]:
 def observe(ctx: Context, group: LogGroup, stream: str, events: list[LogEvent]) -> None:
     """Sends a group's new events to those who subscribed to them."""
     for found in ctx.where(Subscription, group=group.uid):
-        matches = compiled(found.pattern)
-        wanted = [{"id": event.id, "timestamp": event.time, "message": event.message} for event in events if matches(event.message)]
-        if wanted:
-            message = {
-                "messageType": "DATA_MESSAGE",
-                "owner": ctx.account,
-                "logGroup": group.name,
-                "logStream": stream,
-                "subscriptionFilters": [found.name],
-                "logEvents": wanted,
-            }
-            ctx.effect(deliver, found.destination, found.role, group_arn(ctx, group.name) + ":*", json.dumps(message))
+        _send(ctx, group, stream, events, found.name, found.pattern, found.destination, found.role)
+
+
+def observe_account(ctx: Context, policy: AccountPolicy, group: LogGroup, stream: str, events: list[LogEvent]) -> None:
+    """Sends a group's new events to where the account's policy wants all of them."""
+    settings = policy_settings(policy.document)
+    pattern, role = settings.get("filterPattern") or "", settings.get("roleArn") or ""
+    _send(ctx, group, stream, events, policy.name, pattern, settings["destinationArn"], role, {"policyLevel": "ACCOUNT_LEVEL_POLICY"})
+
+
+def _send(
+    ctx: Context,
+    group: LogGroup,
+    stream: str,
+    events: list[LogEvent],
+    name: str,
+    pattern: str,
+    destination: str,
+    role: str,
+    more: dict[str, str] | None = None,
+) -> None:
+    matches = compiled(pattern)
+    wanted = [{"id": event.id, "timestamp": event.time, "message": event.message} for event in events if matches(event.message)]
+    if wanted:
+        message = {
+            "messageType": "DATA_MESSAGE",
+            "owner": ctx.account,
+            "logGroup": group.name,
+            "logStream": stream,
+            "subscriptionFilters": [name],
+            "logEvents": wanted,
+        }
+        ctx.effect(deliver, destination, role, group_arn(ctx, group.name) + ":*", json.dumps(message | (more or {})))
 
 
 @effect
