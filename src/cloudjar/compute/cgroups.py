@@ -12,6 +12,7 @@ from cloudjar.compute.owner import is_orphan, owner_name
 from cloudjar.compute.spec import Limits
 
 CPU_PERIOD_US = 100_000
+_CHUNK = 1 << 16
 _CONTROLLERS = ("memory", "pids", "cpu")
 
 
@@ -262,10 +263,20 @@ def _rmdir(path: Path) -> bool:
 
 
 def _read(path: Path) -> str:
+    # Not Path.read_text: it costs ten times as much, and one is read for each call of a function.
     try:
-        return path.read_text()
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
+    try:
+        data = b""
+        while piece := os.read(file, _CHUNK):
+            data += piece
+        return data.decode()
+    except OSError:
+        return ""
+    finally:
+        os.close(file)
 
 
 def _number(path: Path) -> int | None:

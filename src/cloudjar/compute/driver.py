@@ -144,8 +144,16 @@ class Driver(Protocol):
         """The IP address where what it listens on can be reached from the host. Raises NotRunning, Unsupported."""
         ...
 
+    def take_output(self, id: str) -> None:
+        """Hands on at once what it has written already, which otherwise comes with the event loop's next round. Raises NotRunning."""
+        ...
+
     def usage(self, id: str) -> Usage:
         """What it has used so far. Raises NotRunning."""
+        ...
+
+    def peak_memory(self, id: str) -> int | None:
+        """The most bytes that it has used at once, for less than `usage` costs. Raises NotRunning."""
         ...
 
     async def network(self) -> Network | None:

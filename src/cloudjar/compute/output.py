@@ -11,6 +11,7 @@ from cloudjar.compute.driver import Line
 
 LONGEST_LINE = 256 * 1024
 _CHUNK = 1 << 16
+"""As much as a pipe holds (pipe(7))."""
 
 
 class LineSplitter:
@@ -90,6 +91,11 @@ class Reader:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
+
+    def read_now(self) -> None:
+        """Read what is in the pipe now, and not what is written meanwhile."""
+        if self._fd >= 0:
+            self._read()
 
     def finish(self) -> None:
         """Read what the dead have left in the pipe, and close it."""

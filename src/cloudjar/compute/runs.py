@@ -149,6 +149,16 @@ class Runs:
             raise Unsupported("it has no network")
         return "127.0.0.1"
 
+    def take_output(self, id: str) -> None:
+        """Read its pipes; see Driver.take_output."""
+        for _, reader, _ in self._find(id).readers:
+            reader.read_now()
+
+    def peak_memory(self, id: str) -> int | None:
+        """By the control group."""
+        group = self._find(id).group
+        return group.peak_memory() if group else None
+
     def usage(self, id: str) -> Usage:
         """Memory in use and at most, by the control group."""
         group = self._find(id).group

@@ -73,6 +73,8 @@ class Connection(asyncio.Protocol):
         self._gone: Callable[[Deliver], None] | None = None
         """Whom to tell when the connection ends while it waits for an invocation or an event."""
         self._keep_alive = True
+        self._held: list[bytes] = []
+        """Answers that have not been written yet."""
         self._reset()
 
     def _reset(self) -> None:
@@ -110,10 +112,14 @@ class Connection(asyncio.Protocol):
         except HttpParserError:
             self._refuse(Refused(400, "InvalidRequest", "The request could not be parsed."))
             self.abort()
+        # A runtime that has answered and asked for more in one write is woken once: when there is more.
+        if self._gone is None:
+            self._write_held()
 
     def abort(self) -> None:
         """Ends the connection once what was written has gone out."""
         if self._transport is not None:
+            self._write_held()
             self._transport.close()
 
     # The parser
@@ -125,8 +131,8 @@ class Connection(asyncio.Protocol):
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
-            self._transport.write(_CONTINUE)
+        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self._held.append(_CONTINUE)
         if self._headers.get(b"lambda-runtime-function-response-mode", b"").lower() == b"streaming":
             self._begin()
 
@@ -230,21 +236,27 @@ class Connection(asyncio.Protocol):
     def _deliver(self, headers: dict[str, str], payload: bytes) -> None:
         self._gone = None
         self.write(200, payload, headers)
+        self._write_held()
 
     def _refuse(self, refused: Refused) -> None:
         body = json.dumps({"errorMessage": refused.message, "errorType": refused.type}).encode() + b"\n"
         self.write(refused.status, body)
 
     def write(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """One answer."""
+        """One answer, which goes out with others at the end of what is done now."""
         if self._transport is None:
             return
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        # One write: a header and a body apart wait for each other's acknowledgement.
-        self._transport.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        self._held.append("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         if not self._keep_alive:
-            self._transport.close()
+            self.abort()
+
+    def _write_held(self) -> None:
+        held, self._held = self._held, []
+        if held and self._transport is not None:
+            # One write: a header and a body apart wait for each other's acknowledgement.
+            self._transport.write(b"".join(held))
 
 
 def _decoded(error: bytes) -> bytes:

@@ -97,8 +97,6 @@ class ExecutionEnvironment:
         """Told of an extension's failure while neither the runtime nor a caller waits."""
         self.runtime_gone = False
         """The runtime's process has ended."""
-        self._seen = 0
-        """Counts lines of output."""
         self._deadline = 0.0
         self._was_handed = False
         """The runtime has the invocation and has not answered it."""
@@ -133,7 +131,7 @@ class ExecutionEnvironment:
         self.init_ms = (monotonic_seconds() - started) * 1000
         problem: Outcome | None = None
         if event != _READY:
-            await self.drain()
+            self.drain()
             problem = self._init_failure
             if problem is None:
                 assert self._exit is not None
@@ -162,7 +160,7 @@ class ExecutionEnvironment:
             return timed_out(int(seconds), request_id)
         finally:
             self._is_restoring = False
-        await self.drain()
+        self.drain()
         if event == _READY:
             return None
         return self._init_failure or exited(self._exit or ExitStatus(1), request_id)
@@ -194,7 +192,7 @@ class ExecutionEnvironment:
         elif self.alive:
             await self._settled()
         milliseconds = (monotonic_seconds() - started) * 1000
-        await self.drain()
+        self.drain()
         self._invocation = None
         return outcome, milliseconds
 
@@ -222,7 +220,7 @@ class ExecutionEnvironment:
         resting.cancel()
         if problem is not None:
             self.alive = False
-        await self.drain()
+        self.drain()
         return problem, (monotonic_seconds() - started) * 1000
 
     def close(self) -> None:
@@ -239,7 +237,7 @@ class ExecutionEnvironment:
     def report(self, milliseconds: float) -> Report:
         """The figures of the invocation that has just ended; the initialisation counts once."""
         try:
-            self.peak_bytes = self.driver.usage(self.id).peak_memory_bytes or self.peak_bytes
+            self.peak_bytes = self.driver.peak_memory(self.id) or self.peak_bytes
         except NotRunning:
             pass
         init, self.init_ms = self.init_ms, None
@@ -449,7 +447,6 @@ class ExecutionEnvironment:
         elif self._carriage:
             # The Python and Node.js runtimes keep a record of several lines together so.
             text = text.rstrip("\r").replace("\r", "\n")
-        self._seen += 1
         if self.telemetry is not None:
             self.telemetry.line(kind, text + "\n")
         self.log.write(text + "\n")
@@ -461,14 +458,13 @@ class ExecutionEnvironment:
             await turn
             alarm.cancel()
 
-    async def drain(self) -> None:
-        """What the runtime wrote before it spoke lies in its pipe: the event loop reads it in its next round."""
-        while True:
-            before = self._seen
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            if self._seen == before:
-                return
+    def drain(self) -> None:
+        """What the runtime wrote before it spoke lies in its pipe."""
+        try:
+            self.driver.take_output(self.id)
+        except NotRunning:
+            # All that it wrote has been read.
+            pass
 
 
 def _no_longer(turn: asyncio.Future[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -52,9 +53,9 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             return {"StatusCode": 204, "ExecutedVersion": version.label}
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         if kind == "Event":
-            accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx, version))
+            accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx, version, request_id))
             return {"StatusCode": 202}
-        trace = recursion.lengthened(ctx, trace_id(ctx, version), function)
+        trace = recursion.lengthened(ctx, trace_id(ctx, version, request_id), function)
         if trace is None:
             raise errors.recursive(who.name)
         invocation = Invocation(
@@ -112,7 +113,7 @@ async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         arn = function_arn(ctx, who.name, who.qualifier)
-        invocation = Invocation(request_id, payload, arn, trace_id(ctx, version), context, stream=stream)
+        invocation = Invocation(request_id, payload, arn, trace_id(ctx, version, request_id), context, stream=stream)
     await hot_reload.refresh(ctx, version)
     task = asyncio.get_running_loop().create_task(ctx.world.part(Pool).invoke(ctx, version, invocation, reserved))
     return await Streamed.begun(stream, task, version.label)
@@ -154,14 +155,15 @@ def _client_context(text: str) -> str:
         raise errors.invalid("Client context must be a valid Base64-encoded JSON object.") from None
 
 
-def trace_id(ctx: Context, version: Version) -> str:
+def trace_id(ctx: Context, version: Version, request_id: str) -> str:
     """The caller's trace header, or a new one, which is sampled where the version traces actively."""
     # botocore quotes what separates the functions of a chain.
     given = unquote(ctx.call_info.headers.get("x-amzn-trace-id", ""))
     if _TRACE.fullmatch(given):
         return given
-    seconds = int(ctx.now.timestamp())
-    return f"Root=1-{seconds:08x}-{ctx.ids.hex(24)};Parent={ctx.ids.hex(16)};Sampled={int(version.tracing == 'Active')}"
+    # By the request's id: an id of the world's own would be a write.
+    seconds, number = int(ctx.now.timestamp()), hashlib.sha256(request_id.encode()).hexdigest()
+    return f"Root=1-{seconds:08x}-{number[:24]};Parent={number[24:40]};Sampled={int(version.tracing == 'Active')}"
 
 
 def tail(finished: Finished) -> str:

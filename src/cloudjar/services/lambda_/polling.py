@@ -125,12 +125,13 @@ class Poller:
             reserved = function.reserved_concurrency
             version = aliases.route(ctx, mapping.function, mapping.qualifier)
             arn = function_arn(ctx, mapping.function, mapping.qualifier)
-            trace = recursion.lengthened(ctx, recursion.furthest(ctx, traces, function) or trace_id(ctx, version), function)
+            request_id = ctx.ids.uuid()
+            trace = recursion.furthest(ctx, traces, function) or trace_id(ctx, version, request_id)
+            trace = recursion.lengthened(ctx, trace, function)
             if trace is None:
                 metering.add(ctx, "RecursiveInvocationsDropped", metering.dimensions(arn))
         if trace is None:
             raise errors.recursive(mapping.function)
-        with ctx.transaction():
-            invocation = Invocation(ctx.ids.uuid(), payload, arn, trace)
+        invocation = Invocation(request_id, payload, arn, trace)
         await hot_reload.refresh(ctx, version)
         return await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved), version.label

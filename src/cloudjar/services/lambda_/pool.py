@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +49,13 @@ _NOT_REPEATED = ("Runtime.InvalidEntrypoint", "Extension.LaunchError")
 class Finished:
     """An invocation that has ended, as Invoke answers it."""
 
-    __slots__ = ("log", "outcome")
+    __slots__ = ("log", "outcome", "store")
 
-    def __init__(self, outcome: Outcome, log: str) -> None:
+    def __init__(self, outcome: Outcome, log: str, store: Callable[[], None]) -> None:
         self.outcome = outcome
         self.log = log
+        self.store = store
+        """Stores its log and its metrics."""
 
 
 class Pool:
@@ -74,7 +76,7 @@ class Pool:
         self._waiting: deque[tuple[Key, asyncio.Future[ExecutionEnvironment | None]]] = deque()
         self._starts = asyncio.Semaphore(_STARTS)
         self._ending: set[asyncio.Task[None]] = set()
-        self._running: set[asyncio.Task[Finished]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self._closed = False
         self._provisioned: dict[Key, int] = {}
         self._standbys = Standbys(self._stand_by, self.end, lambda: bool(self._running))
@@ -97,26 +99,33 @@ class Pool:
         metering.started(ctx, invocation.arn, busy + 1, self._in_account[account], reserved)
         hold = f"lambda:{version.name}"
         self._world.clock.hold(hold)
-        answered: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
-        task = asyncio.get_running_loop().create_task(self._run(ctx.at(), version, invocation, answered))
-        self._running.add(task)
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Finished] = loop.create_future()
 
-        def ended(_: Any) -> None:
-            self._running.discard(task)
-            _less(self._busy, function)
-            _less(self._in_account, account)
-            self._world.clock.release(hold)
-            self._world.wake()
-            problem = None if task.cancelled() else task.exception()
-            if answered.done():
-                return
-            if task.cancelled():
-                answered.cancel()
-            elif problem is not None:
+        async def run() -> None:
+            try:
+                finished = await self._run(ctx.at(), version, invocation, answered)
+            except Exception as problem:
+                if answered.done():
+                    raise
                 answered.set_exception(problem)
             else:
-                answered.set_result(task.result())
+                if not answered.done():
+                    answered.set_result(finished)
+                # Once whoever waits has answered, and before the next request is read: who has seen the end finds the log.
+                loop.call_soon(loop.call_soon, finished.store)
+            finally:
+                _less(self._busy, function)
+                _less(self._in_account, account)
+                self._world.clock.release(hold)
+                self._world.may_be_idle()
 
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            answered.cancel()
+
+        task = loop.create_task(run())
+        self._running.add(task)
         task.add_done_callback(ended)
         return await answered
 
@@ -143,7 +152,7 @@ class Pool:
                 if env.extensions is not None and env.alive and not env.extensions.is_at_rest:
                     if not invocation.wants_log and not answered.done():
                         # The caller has the answer while extensions finish their work.
-                        answered.set_result(Finished(outcome, ""))
+                        answered.set_result(Finished(outcome, "", env.log.flush))
                     problem, took = await env.wait_for_extensions(request_id, version.timeout_seconds - milliseconds / 1000)
                     milliseconds += took
                     where = metering.dimensions(invocation.arn, version.label)
@@ -155,10 +164,14 @@ class Pool:
                 env.log.write(line)
             env.log.write(lines.end(request_id))
             env.log.write(lines.report(request_id, env.report(milliseconds), outcome, trace))
-            env.log.flush()
-            metering.ended(ctx, invocation.arn, version.label, round(milliseconds, 2), bool(outcome.error))
             reusable = env.alive and not self._closed
-            return Finished(outcome, env.log.take_tail())
+            log, failed = env.log, bool(outcome.error)
+
+            def store() -> None:
+                log.flush()
+                metering.ended(ctx, invocation.arn, version.label, round(milliseconds, 2), failed)
+
+            return Finished(outcome, log.take_tail(), store)
         finally:
             if reusable:
                 self._give_back(key, env)

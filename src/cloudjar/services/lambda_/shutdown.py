@@ -30,7 +30,7 @@ async def shut_down(env: ExecutionEnvironment, extensions: Extensions) -> None:
     finally:
         if env.telemetry is not None:
             env.telemetry.close()
-    await env.drain()
+    env.drain()
 
 
 async def _tell(env: ExecutionEnvironment, extensions: Extensions, deadline: float) -> None:

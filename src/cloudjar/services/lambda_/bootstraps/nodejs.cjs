@@ -23,26 +23,37 @@ class Client {
     this.socket.on('close', () => process.exit(1));
     this.pieces = [];
     this.waiting = null;
+    this.unsent = [];
+    this.skips = false;
   }
 
-  request(method, where, headers = {}, body = Buffer.alloc(0)) {
+  head(method, where, headers) {
     let head = `${method} ${API}${where} HTTP/1.1\r\nHost: ${this.host}\r\n`;
     for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;
-    if (method === 'POST') head += `Content-Length: ${body.length}\r\n`;
+    return Buffer.from(head + '\r\n', 'latin1');
+  }
+
+  request(pieces) {
     this.socket.ref();
     return new Promise((resolve) => {
       this.waiting = resolve;
-      this.socket.write(body.length ? Buffer.concat([Buffer.from(head + '\r\n', 'latin1'), body]) : head + '\r\n', 'latin1');
+      this.socket.write(pieces.length > 1 ? Buffer.concat(pieces) : pieces[0]);
     });
+  }
+
+  next() {
+    // What came of the last invocation goes out in the same write, because each one wakes the other side up; its answer is of no interest.
+    const pieces = this.unsent;
+    this.skips = pieces.length > 0;
+    this.unsent = [];
+    return this.request([...pieces, this.head('GET', 'invocation/next', {})]);
   }
 
   begin(where, headers) {
     // A request whose body its sender writes.
-    let head = `POST ${API}${where} HTTP/1.1\r\nHost: ${this.host}\r\n`;
-    for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;
     return new Promise((resolve) => {
       this.waiting = resolve;
-      this.socket.write(head + '\r\n', 'latin1');
+      this.socket.write(this.head('POST', where, headers));
     });
   }
 
@@ -61,7 +72,14 @@ class Client {
     const stop = end + 4 + Number(headers['content-length'] || 0);
     if (whole.length < stop) return;
     const body = whole.subarray(end + 4, stop);
-    this.pieces = whole.length > stop ? [whole.subarray(stop)] : [];
+    this.pieces = [];
+    const rest = whole.subarray(stop);
+    if (this.skips) {
+      this.skips = false;
+      if (rest.length) this.take(rest);
+      return;
+    }
+    if (rest.length) this.pieces = [rest];
     const resolve = this.waiting;
     this.waiting = null;
     // While the handler works, this socket alone must not keep the event loop going: who waits for it to be empty would wait for ever.
@@ -70,9 +88,19 @@ class Client {
   }
 
   post(where, text, errorType) {
+    return this.request(this.written(where, text, errorType));
+  }
+
+  answer(where, text, errorType) {
+    this.unsent = this.written(where, text, errorType);
+  }
+
+  written(where, text, errorType) {
+    const body = Buffer.from(text);
     const headers = { 'Content-Type': 'application/json' };
     if (errorType) headers['Lambda-Runtime-Function-Error-Type'] = errorType.replace(/[^\x20-\x7e]/g, '?');
-    return this.request('POST', where, headers, Buffer.from(text));
+    headers['Content-Length'] = body.length;
+    return [this.head('POST', where, headers), body];
   }
 }
 
@@ -364,7 +392,7 @@ function outcome(handler, event, context) {
 let whenIdle = null;
 
 async function serve(client, handler) {
-  const { status, headers, body } = await client.request('GET', 'invocation/next');
+  const { status, headers, body } = await client.next();
   if (status !== 200) process.exit(1);
   currentId = headers['lambda-runtime-aws-request-id'];
   if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
@@ -389,8 +417,8 @@ async function serve(client, handler) {
     told = describe(error);
     logError('Invoke Error', error, told);
   }
-  if (told) await client.post(`invocation/${currentId}/error`, JSON.stringify(told), told.errorType);
-  else await client.post(`invocation/${currentId}/response`, text);
+  if (told) client.answer(`invocation/${currentId}/error`, JSON.stringify(told), told.errorType);
+  else client.answer(`invocation/${currentId}/response`, text);
 }
 
 async function serveStream(client, handler, headers, body) {

@@ -44,14 +44,15 @@ class Client:
         self.port = int(port)
         self.sock = None
         self.buffer = b""
+        self.unsent = b""
 
-    def request(self, head, body=b""):
+    def request(self, data):
         """(status, headers, body) of the answer; connects again if the connection was lost between requests."""
         if self.sock is None:
             self.sock = sockets.socket(sockets.AF_INET, sockets.SOCK_STREAM)
             self.sock.connect((self.host, self.port))
             self.sock.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        self.sock.sendall(head + body)
+        self.sock.sendall(data)
         return self._answer()
 
     def _answer(self):
@@ -87,13 +88,23 @@ class Client:
         self.buffer += data
 
     def next(self):
-        return self.request(("GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, self.host)).encode())
+        """Sends what came of the last invocation, and waits for another: in one write, because each one wakes the other side up."""
+        unsent, self.unsent = self.unsent, b""
+        answer = self.request(unsent + ("GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, self.host)).encode())
+        return self._answer() if unsent else answer
 
     def restore_next(self):
         """Waits until the sandbox goes on from where it is now."""
         return self.request(("GET %srestore/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_API, self.host)).encode())
 
-    def post(self, path, body, content_type="application/json", error_type=""):
+    def answer(self, request_id, what, body, content_type="application/json", error_type=""):
+        """What came of an invocation; it goes out with the request for the next one."""
+        self.unsent = self._post("invocation/%s/%s" % (request_id, what), body, content_type, error_type)
+
+    def post(self, path, body, error_type=""):
+        return self.request(self._post(path, body, "application/json", error_type))
+
+    def _post(self, path, body, content_type, error_type):
         head = "POST %s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n" % (
             _API,
             path,
@@ -103,7 +114,7 @@ class Client:
         )
         if error_type:
             head += "Lambda-Runtime-Function-Error-Type: %s\r\n" % error_type
-        return self.request(head.encode("latin-1") + b"\r\n", body)
+        return head.encode("latin-1") + b"\r\n" + body
 
 
 # What the handler is given
@@ -497,10 +508,10 @@ def serve(client, handler):
         message, kind, trace = describe(error)
         log_error(message, kind, trace, request_id)
         sys.stdout.flush()
-        client.post("invocation/%s/error" % request_id, error_body(message, kind, trace, request_id), error_type=kind)
+        client.answer(request_id, "error", error_body(message, kind, trace, request_id), error_type=kind)
         return
     sys.stdout.flush()
-    client.post("invocation/%s/response" % request_id, body, kind)
+    client.answer(request_id, "response", body, kind)
 
 
 if __name__ == "__main__":
