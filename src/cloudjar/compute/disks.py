@@ -14,6 +14,8 @@ from cloudjar.compute.spawn import Ended, Program, Spawner
 
 READY = 4
 """How many of the size that was wanted last wait for a sandbox."""
+REFILL_SECONDS = 0.1
+"""They are made again when no other was wanted for so long: not while what they were wanted for starts."""
 _FORMAT = "mkfs.ext4"
 _PATH = "/usr/sbin:/sbin:/usr/bin"
 # No journal: nobody mounts it twice. Nothing is set aside for root.
@@ -61,6 +63,7 @@ class Disks:
         self._templates: dict[int, asyncio.Future[str]] = {}
         self._size = 0
         self._number = 0
+        self._alarm: asyncio.TimerHandle | None = None
         self._filling: asyncio.Task[None] | None = None
         self._problem = "" if directory is not None else "the jar gives no directory for them"
         self._closed = False
@@ -78,9 +81,10 @@ class Disks:
         except (OSError, ChildProcessError) as problem:
             self._problem = str(problem)
             return None
-        if self._filling is None and not self._closed:
-            self._filling = asyncio.get_running_loop().create_task(self._fill())
-            self._filling.add_done_callback(self._filled)
+        if not self._closed:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = asyncio.get_running_loop().call_later(REFILL_SECONDS, self._refill)
         return disk
 
     def holds(self, path: str) -> bool:
@@ -95,6 +99,8 @@ class Disks:
     def close(self) -> None:
         """Ends all: the mounts go with the guard."""
         self._closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._filling is not None:
             self._filling.cancel()
         if self._maker is not None:
@@ -112,6 +118,12 @@ class Disks:
         own = str(os.stat("/proc/self/ns/mnt").st_ino)
         self._maker = Maker(self._spawner, loopdisk.__file__, "of disks", (str(self.directory), own))
         return True
+
+    def _refill(self) -> None:
+        self._alarm = None
+        if self._filling is None and not self._closed:
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
+            self._filling.add_done_callback(self._filled)
 
     async def _fill(self) -> None:
         while len(self._ready) < READY and not self._closed:

@@ -1,7 +1,8 @@
 """Small processes that make things of the kernel's for the jar, and hand them over: the jar's end of the conversation.
 
-One packet asks, one answers, in turn: JSON, with descriptors beside it. The very first packet answers nothing: it says whether the
-process can do its work here.
+One packet asks, one answers: JSON, with descriptors beside it. Most of the work is waiting for the kernel, so each question is worked on
+by a thread of its own, and answers come in any order, under their question's number. The very first packet answers nothing: it says
+whether the process can do its work here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import os
 import socket
 import sys
-from collections import deque
 from collections.abc import Sequence
 
 from cloudjar.compute.spawn import Program, Spawner
@@ -28,7 +28,8 @@ class Maker:
         self._arguments = arguments
         self._closed = False
         self._channel: socket.socket | None = None
-        self._waiting: deque[asyncio.Future[list[int]]] = deque()
+        self._waiting: dict[int, asyncio.Future[list[int]]] = {}
+        self._number = 0
         self._starting: asyncio.Task[None] | None = None
         self.owner = -1
         """The user namespace that it has made, for what it makes; -1 where it needs none."""
@@ -47,16 +48,17 @@ class Maker:
                 self._starting.add_done_callback(self._started)
             await asyncio.shield(self._starting)
         assert self._channel is not None
-        answer = self._expect()
-        socket.send_fds(self._channel, [json.dumps(request).encode()], descriptors)
+        self._number += 1
+        answer = self._expect(self._number)
+        socket.send_fds(self._channel, [json.dumps({**request, "id": self._number}).encode()], descriptors)
         return await answer
 
     def _started(self, _: asyncio.Task[None]) -> None:
         self._starting = None
 
-    def _expect(self) -> asyncio.Future[list[int]]:
+    def _expect(self, number: int) -> asyncio.Future[list[int]]:
         answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
+        self._waiting[number] = answer
         return answer
 
     async def _start(self) -> None:
@@ -76,7 +78,7 @@ class Maker:
             os.close(null)
         self._channel = ours
         loop.add_reader(ours, self._receive, ours)
-        owner = await self._expect()
+        owner = await self._expect(0)
         self.owner = owner[0] if owner else -1
 
     def _receive(self, channel: socket.socket) -> None:
@@ -89,8 +91,8 @@ class Maker:
         if not data:
             self._reset()
             return
-        answer = self._waiting.popleft()
-        error = json.loads(data)["error"]
+        told = json.loads(data)
+        answer, error = self._waiting.pop(told["id"]), told["error"]
         if answer.done():
             # Whoever asked has been cancelled.
             for descriptor in descriptors:
@@ -114,7 +116,7 @@ class Maker:
         if self.owner >= 0:
             os.close(self.owner)
             self.owner = -1
-        while self._waiting:
-            answer = self._waiting.popleft()
+        waiting, self._waiting = self._waiting, {}
+        for answer in waiting.values():
             if not answer.done():
                 answer.set_exception(OSError(f"the maker {self._what} has ended"))

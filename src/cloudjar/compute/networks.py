@@ -27,6 +27,8 @@ ADDRESS = "169.254.78.1"
 ENDPOINT_PORT = 4566
 READY = 4
 """How many wait for a sandbox. One costs the kernel about half a megabyte, and one to three milliseconds to make."""
+REFILL_SECONDS = 0.1
+"""They are made again when no other was wanted for so long: not while what they were wanted for starts."""
 
 _SOCKETS = (
     ("udp", ADDRESS, 53),
@@ -121,6 +123,7 @@ class Networks:
         self._ready: deque[Network] = deque()
         self._taken: dict[str, Network] = {}
         self._number = 0
+        self._alarm: asyncio.TimerHandle | None = None
         self._filling: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -132,7 +135,9 @@ class Networks:
             raise Unsupported(f"no network namespaces: {error}") from error
         self._taken[network.id] = network
         network.on_close(lambda: self._forget(network.id))
-        self.prepare()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_later(REFILL_SECONDS, self.prepare)
         return network
 
     def _forget(self, id: str) -> None:
@@ -140,6 +145,7 @@ class Networks:
 
     def prepare(self) -> None:
         """Has some ready, in the background."""
+        self._alarm = None
         if self._filling is None and not self._closed:
             self._filling = asyncio.get_running_loop().create_task(self._fill())
             self._filling.add_done_callback(self._filled)
@@ -156,6 +162,8 @@ class Networks:
     def close(self) -> None:
         """Ends all."""
         self._closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._filling is not None:
             self._filling.cancel()
         for network in (*self._ready, *self._taken.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -96,3 +97,22 @@ def test_a_standby_that_has_died_is_not_used(functions: Functions, ready: Callab
     env = ready()
     world.local.run(env.kill())
     assert functions.invoke("py").error is None
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_a_node_function_has_a_standby_too(functions: Functions, ready: Callable[[], Any]) -> None:
+    source = "console.log('loaded');\nexports.handler = async () => [process.argv.length, process.env.AWS_ACCESS_KEY_ID !== ''];\n"
+    functions.create("js", {"index.js": source}, Runtime="nodejs20.x", Handler="index.handler", MemorySize=256)
+    env = ready()
+    assert (env.session.access_key, env.log._lines) == ("", [])
+    result = functions.invoke("js")
+    assert result.value == [2, True]
+    assert "loaded" in result.log
+
+
+def test_a_runtime_that_a_wrapper_starts_has_none(functions: Functions, world: LocalWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The wrapper would not wait, and the function's code would run without credentials.
+    monkeypatch.setattr(standby, "QUIET_SECONDS", 0.001)
+    files: dict[str, str | bytes] = {"app.py": SOURCE, "wrap": '#!/bin/sh\nexec "$@"\n'}
+    functions.create("py", files, Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap"}})
+    assert not world.local.do(lambda: world._world().part(Pool)._standbys._wanted)

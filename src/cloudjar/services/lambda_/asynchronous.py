@@ -74,7 +74,7 @@ async def run_queued(ctx: Context, request_id: str) -> None:
             ctx.delete(queued)
             return
         arn = function_arn(ctx, queued.function, queued.qualifier)
-        trace = recursion.lengthened(ctx, queued.trace or trace_id(ctx, version, queued.request_id), function)
+        trace = recursion.lengthened(ctx, queued.trace or trace_id(ctx, version, request_id), function)
         if trace is None:
             _give_up(ctx, queued, None, "RecursiveInvocationDetected")
             return

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from cloudjar.compute.unpack import ArchiveTooLarge, BadArchive, unpack
 from cloudjar.services.lambda_ import errors
-from cloudjar.services.lambda_.environment import BOOTSTRAPS
+from cloudjar.services.lambda_.environment import BOOTSTRAPS, RUNTIME
 from cloudjar.services.lambda_.functions import Code
-from cloudjar.services.lambda_.interpreters import Interpreter, compile_java
+from cloudjar.services.lambda_.interpreters import Interpreter, compile_java, compile_python, stamp
 
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
@@ -41,6 +41,8 @@ class Deployments:
         for name in ("code", "opt", "tmp"):
             (self.directory / name).mkdir(parents=True)
         self._temporary = 0
+        self._compiled: dict[Interpreter, Path] = {}
+        self._compiling: dict[Interpreter, asyncio.Future[None]] = {}
 
     async def task(self, package: Code) -> str:
         """The directory of a package."""
@@ -77,6 +79,29 @@ class Deployments:
         target = self._world.blobs.directory.parent / "cache" / f"java-{digest.hexdigest()[:16]}"
         await self._world.host.offload(compile_java, interpreter.compiler, sources, target)
         return str(target)
+
+    def bootstraps(self, interpreter: Interpreter | None, family: str) -> str:
+        """The directory of the runtimes; for Python as compiled code, once that is ready: compiling takes half of a start."""
+        if interpreter is None or family != "python":
+            return str(BOOTSTRAPS)
+        known = self._compiled.get(interpreter)
+        if known is None:
+            digest = hashlib.sha256(stamp(interpreter).encode())
+            for source in sorted(BOOTSTRAPS.rglob("*.py")):
+                digest.update(source.read_bytes())
+            known = self._compiled[interpreter] = self._world.blobs.directory.parent / "cache" / f"python-{digest.hexdigest()[:16]}"
+            if not known.exists():
+                self._compiling[interpreter] = asyncio.ensure_future(self._compile(interpreter, known))
+        return str(BOOTSTRAPS if interpreter in self._compiling else known)
+
+    async def _compile(self, interpreter: Interpreter, target: Path) -> None:
+        try:
+            await self._world.host.offload(compile_python, interpreter, BOOTSTRAPS, target, f"{RUNTIME}/bootstraps")
+        except OSError as problem:
+            # It goes on as source.
+            self._world.host.log_failure("compiling the Python runtime", problem)
+            return
+        del self._compiling[interpreter]
 
     def temporary(self) -> str:
         """A new empty directory for one sandbox's /tmp."""
@@ -134,6 +159,7 @@ class Deployments:
         """Everything can be made again."""
         if self._sweeping is not None:
             await self._sweeping
+        await asyncio.gather(*self._compiling.values())
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

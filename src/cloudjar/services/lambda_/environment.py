@@ -123,6 +123,7 @@ def spec(
     task: str,
     opt: str,
     temporary: str,
+    bootstraps: str,
     classes: str = "",
     pipe: str = "",
     network: str = "host",
@@ -136,7 +137,7 @@ def spec(
         mounts.append(Mount(opt, OPT))
     interpreter = interpreters.find(runtime)
     if interpreter is not None or supervised:
-        mounts.append(Mount(str(BOOTSTRAPS), f"{RUNTIME}/bootstraps"))
+        mounts.append(Mount(bootstraps, f"{RUNTIME}/bootstraps"))
     if interpreter is not None:
         mounts += [Mount(path, path) for path in interpreter.shown]
         if interpreter.prefix:

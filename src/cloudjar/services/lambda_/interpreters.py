@@ -237,6 +237,49 @@ def compile_java(compiler: str, sources: Path, target: Path) -> None:
             raise
 
 
+_COMPILE = """
+import os, py_compile, sys
+source, target, shown = sys.argv[1:]
+for folder, _, names in os.walk(source):
+    inside = os.path.relpath(folder, source)
+    for name in [name for name in names if name.endswith(".py")]:
+        os.makedirs(os.path.join(target, inside), exist_ok=True)
+        file = os.path.normpath(os.path.join(inside, name))
+        # The file that is started keeps its name; modules without a source are found by that of their code.
+        compiled = os.path.join(target, file if inside == os.curdir else file + "c")
+        py_compile.compile(os.path.join(source, file), compiled, os.path.join(shown, file), doraise=True)
+"""
+
+
+def compile_python(interpreter: Interpreter, sources: Path, target: Path, shown: str) -> None:
+    """Compiles the Python runtime in `target`, whole or not at all: it is to be found at `shown`. Raises OSError with Python's words."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=target.parent))
+    fresh.chmod(0o755)
+    try:
+        code, _, complaints = ask([_on_the_machine(interpreter), "-I", "-S", "-c", _COMPILE, str(sources), str(fresh), shown])
+        if code:
+            raise OSError(f"the Python runtime could not be compiled: {complaints.strip()}")
+        shutil.copy(sources / "supervise.sh", fresh)
+        fresh.rename(target)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not target.exists():
+            raise
+
+
+def _on_the_machine(interpreter: Interpreter) -> str:
+    return interpreter.program.replace(LANG, interpreter.prefix, 1) if interpreter.prefix else interpreter.program
+
+
+def stamp(interpreter: Interpreter) -> str:
+    """What changes when the interpreter does: compiled code is of use to the very one alone."""
+    status = os.stat(_on_the_machine(interpreter))
+    return f"{interpreter.program} {status.st_size} {status.st_mtime_ns}"
+
+
 def _patch(path: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", str(path)))
 

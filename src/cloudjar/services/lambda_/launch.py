@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from cloudjar.kernel.context import Context
 from cloudjar.services.lambda_ import environment, interpreters
 from cloudjar.services.lambda_.deploy import Deployments
-from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint, entrypoint
+from cloudjar.services.lambda_.entrypoint import WRAPPER, InvalidEntrypoint, entrypoint
 from cloudjar.services.lambda_.execution import ExecutionEnvironment
 from cloudjar.services.lambda_.extensions import external, supervised
+from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.layers import layer_code
 from cloudjar.services.lambda_.pipe import Pipe
 from cloudjar.services.lambda_.runtime_api import plane
@@ -18,6 +19,12 @@ from cloudjar.services.lambda_.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
+
+
+def can_stand_by(version: Version) -> bool:
+    """Whether its runtime knows how to wait. A wrapper's script does not, and a debugger must find the one that is called."""
+    own = version.environment or {}
+    return RUNTIMES[version.runtime].family in ("python", "nodejs") and WRAPPER not in own and not environment.debug_port(version)
 
 
 async def launch(world: World, env: ExecutionEnvironment, ctx: Context, starts: asyncio.Semaphore) -> None:
@@ -28,7 +35,9 @@ async def launch(world: World, env: ExecutionEnvironment, ctx: Context, starts: 
         layers = [layer_code(ctx, arn) for arn in version.layers]
     task, opt = await deployments.task(version.code), await deployments.opt(layers)
     argv = entrypoint(version, task, opt)
-    classes = await deployments.java_classes(interpreters.find(RUNTIMES[version.runtime]))
+    runtime = RUNTIMES[version.runtime]
+    interpreter = interpreters.find(runtime)
+    classes = await deployments.java_classes(interpreter)
     env.disk = await env.driver.disk(version.storage_mb << 20)
     env.temporary = "" if env.disk else deployments.temporary()
     env.network = await world.host.network(world)
@@ -53,6 +62,7 @@ async def launch(world: World, env: ExecutionEnvironment, ctx: Context, starts: 
         opt=opt,
         temporary=env.disk.path if env.disk else env.temporary,
         limits_files=env.disk is None,
+        bootstraps=deployments.bootstraps(interpreter, runtime.family),
         classes=classes,
         pipe=env.pipe.path if env.pipe else "",
         network=env.network.id if env.network else "host",

@@ -126,8 +126,8 @@ class Poller:
             version = aliases.route(ctx, mapping.function, mapping.qualifier)
             arn = function_arn(ctx, mapping.function, mapping.qualifier)
             request_id = ctx.ids.uuid()
-            trace = recursion.furthest(ctx, traces, function) or trace_id(ctx, version, request_id)
-            trace = recursion.lengthened(ctx, trace, function)
+            given = recursion.furthest(ctx, traces, function) or trace_id(ctx, version, request_id)
+            trace = recursion.lengthened(ctx, given, function)
             if trace is None:
                 metering.add(ctx, "RecursiveInvocationsDropped", metering.dimensions(arn))
         if trace is None:

@@ -20,7 +20,7 @@ from cloudjar.services.lambda_.entrypoint import InvalidEntrypoint
 from cloudjar.services.lambda_.execution import INIT_SECONDS, ExecutionEnvironment
 from cloudjar.services.lambda_.functions import Version
 from cloudjar.services.lambda_.invocation import Invocation, Outcome, failure
-from cloudjar.services.lambda_.launch import launch, variables
+from cloudjar.services.lambda_.launch import can_stand_by, launch, variables
 from cloudjar.services.lambda_.logs import ship
 from cloudjar.services.lambda_.names import function_arn
 from cloudjar.services.lambda_.pipe import Pipe
@@ -463,7 +463,7 @@ class Pool:
         self._stand_by_soon((account, region, version.name, version.number, version.revision), version)
 
     def _stand_by_soon(self, key: Key, version: Version) -> None:
-        if RUNTIMES[version.runtime].family == "python":
+        if can_stand_by(version):
             self._standbys.want(key, version)
 
 

@@ -463,8 +463,24 @@ function dieOf(client, type, error) {
   client.post(`invocation/${currentId}/error`, JSON.stringify(told), told.errorType).then(() => process.exit(type === 'uncaught' ? 129 : 128));
 }
 
+function standBy(pipe) {
+  // Waits until there is an invocation; its environment comes through the pipe, which is not closed after it.
+  const from = fs.openSync(pipe, 'r');
+  const piece = Buffer.alloc(65536);
+  let text = '';
+  while (!text.endsWith('\n')) {
+    const length = fs.readSync(from, piece);
+    if (length === 0) process.exit(0);
+    text += piece.toString('latin1', 0, length);
+  }
+  fs.closeSync(from);
+  // JSON in ASCII.
+  Object.assign(process.env, JSON.parse(text));
+}
+
 async function main() {
   const env = process.env;
+  if (process.argv.length > 2) standBy(process.argv.pop());
   const root = env.LAMBDA_TASK_ROOT;
   patchConsole(env);
   const client = new Client(env.AWS_LAMBDA_RUNTIME_API);

@@ -1,0 +1,1 @@
+"""The Python runtime's own parts, under a name that no function has."""
