@@ -7,9 +7,12 @@ import hashlib
 import io
 from typing import Any
 
+from msgspec.structs import replace
+
+from cloudjar.kernel.blobs import EMPTY
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
-from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_ import errors, sealed_code
 from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT, Deployments
 from cloudjar.services.lambda_.functions import Code
 
@@ -18,15 +21,12 @@ ZIPPED_LIMIT = 52_428_800
 REQUEST_LIMIT = 70_167_211
 
 
-async def fetch(ctx: Context, source: dict[str, Any], operation: str) -> Code:
-    """The package that a request gives, stored and unpacked, so that a bad one is refused. S3 is read as the caller."""
+async def fetch(ctx: Context, source: dict[str, Any], operation: str, name: str) -> Code:
+    """The package that a request gives for a function, stored and unpacked, so that a bad one is refused. S3 is read as the caller."""
     if source.get("ImageUri"):
         raise not_implemented(
             "lambda", operation, "container images need an image registry, which this jar does not have yet; use a .zip package"
         )
-    for member in ("SourceKMSKeyArn",):
-        if source.get(member):
-            raise not_implemented("lambda", operation, member)
     if source.get("S3ObjectStorageMode") not in (None, "COPY"):
         raise not_implemented("lambda", operation, "S3ObjectStorageMode other than COPY")
     data = source.get("ZipFile")
@@ -46,9 +46,13 @@ async def fetch(ctx: Context, source: dict[str, Any], operation: str) -> Code:
     unzipped, digest = await ctx.offload(_inspect, data)
     if unzipped > UNZIPPED_LIMIT:
         raise errors.unzipped_too_large(UNZIPPED_LIMIT)
-    package = Code(ctx.blobs.put(data), digest, len(data), unzipped)
-    await ctx.world.part(Deployments).task(package)
-    return package
+    package = Code(EMPTY, digest, len(data), unzipped)
+    await ctx.world.part(Deployments).task(package, data)
+    key = source.get("SourceKMSKeyArn") or ""
+    if key:
+        sealed, data_key = await sealed_code.seal(ctx, name, key, data)
+        return replace(package, blob=ctx.blobs.put(sealed), kms_key=key, data_key=data_key)
+    return replace(package, blob=ctx.blobs.put(data))
 
 
 async def _from_s3(ctx: Context, source: dict[str, Any]) -> bytes:

@@ -196,7 +196,7 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             raise errors.function_exists(who.name)
         _check_role(ctx, req["Role"], who.name)
         signing = code_signing.checked(ctx, req["CodeSigningConfigArn"]) if req.get("CodeSigningConfigArn") else ""
-    package = await code.fetch(ctx, req["Code"], "CreateFunction")
+    package = await code.fetch(ctx, req["Code"], "CreateFunction", who.name)
     with ctx.transaction():
         _check_size(ctx, package, settings.get("layers", ()))
         if ctx.get(Function, who.name):
@@ -239,7 +239,7 @@ async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, A
         check_revision(req.get("RevisionId"), old.revision)
         runtimes.may_update(runtimes.RUNTIMES[old.runtime], judged_at(ctx))
         code_signing.check_signed(ctx, who.name)
-    package = await code.fetch(ctx, req, "UpdateFunctionCode")
+    package = await code.fetch(ctx, req, "UpdateFunctionCode", who.name)
     with ctx.transaction():
         old = find_version(ctx, who.name)
         _check_size(ctx, package, old.layers)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudjar.compute.unpack import ArchiveTooLarge, BadArchive, unpack
-from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_ import errors, sealed_code
 from cloudjar.services.lambda_.environment import BOOTSTRAPS, RUNTIME
 from cloudjar.services.lambda_.functions import Code
 from cloudjar.services.lambda_.interpreters import Interpreter, compile_java, compile_python, stamp
@@ -44,12 +44,12 @@ class Deployments:
         self._compiled: dict[Interpreter, Path] = {}
         self._compiling: dict[Interpreter, asyncio.Future[None]] = {}
 
-    async def task(self, package: Code) -> str:
-        """The directory of a package."""
+    async def task(self, package: Code, data: bytes = b"", *, key: bytes = b"") -> str:
+        """The directory of a package: of `data`, or of what is stored, where it is encrypted under `key`."""
         if package.folder:
             return package.folder
         target = self.directory / "code" / _name(package.sha256)
-        await self._once(target, lambda fresh: self._unpack(package, fresh))
+        await self._once(target, lambda fresh: self._unpack(package, data, key, fresh))
         return str(target)
 
     async def opt(self, layers: Sequence[Code]) -> str:
@@ -144,10 +144,12 @@ class Deployments:
         finally:
             del self._making[target]
 
-    def _unpack(self, package: Code, target: Path) -> None:
+    def _unpack(self, package: Code, data: bytes, key: bytes, target: Path) -> None:
         blob = package.blob
+        if key:
+            data = sealed_code.opened(key, self._world.blobs.read(blob))
         try:
-            with open(self._world.blobs.path(blob), "rb") if blob.id else io.BytesIO(blob.inline) as archive:
+            with open(self._world.blobs.path(blob), "rb") if blob.id and not data else io.BytesIO(data or blob.inline) as archive:
                 unpack(archive, target, max_bytes=UNZIPPED_LIMIT)
         except ArchiveTooLarge:
             raise errors.unzipped_too_large(UNZIPPED_LIMIT) from None

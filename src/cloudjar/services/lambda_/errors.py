@@ -180,10 +180,17 @@ _UNDECRYPTED = {
 }
 
 
-def cannot_decrypt(error: AwsError) -> AwsError:
+def package_key_not_usable(error: AwsError) -> AwsError:
+    return invalid(
+        "Lambda was unable to encrypt your deployment package because the KMS key is invalid for GenerateDataKey. "
+        f"Please check your KMS key settings. KMS Exception: {error.code} KMS Message: {error.message}"
+    )
+
+
+def cannot_decrypt(error: AwsError, what: str = "environment variables") -> AwsError:
     code, why = _UNDECRYPTED.get(error.code, ("KMSAccessDeniedException", "KMS access was denied"))
     text = (
-        f"Lambda was unable to decrypt the environment variables because {why}. Please check the function's KMS key settings. "
+        f"Lambda was unable to decrypt the {what} because {why}. Please check the function's KMS key settings. "
         f"KMS Exception: {error.code} KMS Message: {error.message}"
     )
     return AwsError(code, text, status=502, members={"Type": "Service"})

@@ -27,6 +27,9 @@ class Code(Struct, frozen=True):
     """Bytes when unpacked."""
     folder: str = ""
     """A folder of this machine that the code stays in (hot-reload); "" for a package."""
+    kms_key: str = ""
+    data_key: bytes = b""
+    """The customer's key, and under it the key that the package is encrypted with; "" for one that is not."""
 
 
 @record("lambda.function", key="name")
@@ -206,12 +209,14 @@ def settle(ctx: Context, name: str, number: int) -> None:
 
 @operation(on=on_function)
 def get_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    from cloudjar.services.lambda_ import sealed_code
+
     ctx, who = owner(ctx, req), named(ctx, req)
     version = find_version(ctx, who.name, who.qualifier)
     function = find_function(ctx, who.name)
     wire: dict[str, Any] = {
         "Configuration": version_to_wire(ctx, version, who.qualifier),
-        "Code": {"RepositoryType": "S3", "Location": code_location(ctx, "function", who.name, version.number)},
+        "Code": sealed_code.to_wire(ctx, version, code_location(ctx, "function", who.name, version.number)),
     }
     tags = ctx.tags(function_arn(ctx, who.name))
     if tags:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cloudjar.kernel.context import Context
-from cloudjar.services.lambda_ import environment, interpreters
+from cloudjar.services.lambda_ import environment, interpreters, sealed_code
 from cloudjar.services.lambda_.deploy import Deployments
 from cloudjar.services.lambda_.entrypoint import WRAPPER, InvalidEntrypoint, entrypoint
 from cloudjar.services.lambda_.execution import ExecutionEnvironment
@@ -28,12 +28,13 @@ def can_stand_by(version: Version) -> bool:
 
 
 async def launch(world: World, env: ExecutionEnvironment, ctx: Context, starts: asyncio.Semaphore) -> None:
-    """Puts the environment into a sandbox. Raises InvalidEntrypoint, ComputeError, OSError."""
+    """Puts the environment into a sandbox. Raises InvalidEntrypoint, ComputeError, OSError, AwsError."""
     version = env.version
     deployments = world.part(Deployments)
     with ctx.transaction():
         layers = [layer_code(ctx, arn) for arn in version.layers]
-    task, opt = await deployments.task(version.code), await deployments.opt(layers)
+        key = sealed_code.key_of(ctx, version)
+    task, opt = await deployments.task(version.code, key=key), await deployments.opt(layers)
     argv = entrypoint(version, task, opt)
     runtime = RUNTIMES[version.runtime]
     interpreter = interpreters.find(runtime)

@@ -31,7 +31,7 @@ def publish(ctx: Context, latest: Version, description: str) -> Version:
 
 def _same(a: Version, b: Version) -> bool:
     def bare(v: Version) -> Version:
-        code = replace(v.code, blob=b.code.blob)
+        code = replace(v.code, blob=b.code.blob, data_key=b.code.data_key)
         same = replace(v, number=0, modified=b.modified, revision="", description="", state="", update_status="", code=code)
         return replace(same, state_reason="", state_reason_code="")
 
