@@ -37,11 +37,14 @@ class Queued(Record):
     throttles: int = 0
     trace: str = ""
     """The trace header that it came with."""
+    tenant: str = ""
 
 
-def accept(ctx: Context, function: str, qualifier: str, request_id: str, payload: bytes, context: str, trace: str = "") -> None:
+def accept(
+    ctx: Context, function: str, qualifier: str, request_id: str, payload: bytes, context: str, trace: str = "", tenant: str = ""
+) -> None:
     """Takes an event on: once this transaction has committed, it is not lost."""
-    ctx.put(Queued(request_id, function, qualifier, ctx.blobs.put(payload), ctx.now, context, trace=trace))
+    ctx.put(Queued(request_id, function, qualifier, ctx.blobs.put(payload), ctx.now, context, trace=trace, tenant=tenant))
     ctx.effect(run_queued, request_id)
     metering.add(ctx, "AsyncEventsReceived", metering.dimensions(function_arn(ctx, function, qualifier)))
 
@@ -80,7 +83,7 @@ async def run_queued(ctx: Context, request_id: str) -> None:
             return
         age = (ctx.now - queued.accepted).total_seconds() * 1000
         metering.add(ctx, "AsyncEventAge", metering.dimensions(arn), age, metering.MILLISECONDS)
-        invocation = Invocation(request_id, ctx.blobs.read(queued.payload), arn, trace, queued.context)
+        invocation = Invocation(request_id, ctx.blobs.read(queued.payload), arn, trace, queued.context, queued.tenant)
         payload = invocation.payload
     await hot_reload.refresh(ctx, version)
     try:

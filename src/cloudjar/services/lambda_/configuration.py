@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes, sealed_environment, snap_start
+from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes, sealed_environment, snap_start, tenancy
 from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
 from cloudjar.services.lambda_.functions import (
     Code,
@@ -71,7 +71,6 @@ def _unsupported(req: dict[str, Any], op: str) -> None:
         raise no("VpcConfig")
     for member in (
         "FileSystemConfigs",
-        "TenancyConfig",
         "CapacityProviderConfig",
         "DurableConfig",
         "RuntimeConfig",
@@ -192,6 +191,10 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         check_tags(req.get("Tags") or {})
         settings = _settings(ctx, req)
         snap_start.check(settings.get("snap_start", "None"), runtime, settings.get("storage_mb", 512))
+        if req.get("TenancyConfig"):
+            settings["tenant_isolation"] = req["TenancyConfig"]["TenantIsolationMode"]
+            if settings.get("snap_start", "None") != "None":
+                raise errors.invalid("SnapStart is not supported for functions enabled with tenancy configuration.")
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
         _check_role(ctx, req["Role"], who.name)
@@ -273,6 +276,8 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     _check_runnable(after, "UpdateFunctionConfiguration")
     settings = _settings(ctx, req)
     snap_start.check(settings.get("snap_start", old.snap_start), after, settings.get("storage_mb", old.storage_mb))
+    if settings.get("snap_start", "None") != "None":
+        tenancy.refuse(ctx, who.name, "SnapStart")
     _check_size(ctx, old.code, settings.get("layers", old.layers))
     if req.get("Role") and req["Role"] != old.role:
         _check_role(ctx, req["Role"], who.name)

@@ -9,7 +9,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.kernel.watches import unwatch, watch
-from cloudjar.services.lambda_ import errors, event_source_settings
+from cloudjar.services.lambda_ import errors, event_source_settings, tenancy
 from cloudjar.services.lambda_.functions import find_function, find_version
 from cloudjar.services.lambda_.names import function_arn, named, owner
 
@@ -118,6 +118,7 @@ def create_event_source_mapping(ctx: Context, req: dict[str, Any]) -> dict[str, 
     source = event_source_settings.source_of(req)
     find_function(ctx, who.name, who.qualifier)
     version = find_version(ctx, who.name, who.qualifier)
+    tenancy.refuse(ctx, who.name, "An event source mapping")
     settings = event_source_settings.settings(ctx, req, source)
     check_tags(req.get("Tags") or {})
     acting = event_source_settings.check_source(ctx, source, version)

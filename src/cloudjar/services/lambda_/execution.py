@@ -403,6 +403,8 @@ class ExecutionEnvironment:
         }
         if invocation.client_context:
             headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+        if invocation.tenant:
+            headers["Lambda-Runtime-Aws-Tenant-Id"] = invocation.tenant
         if self.extensions is not None:
             self.extensions.invoke(invocation, deadline)
         deliver(headers, invocation.payload)

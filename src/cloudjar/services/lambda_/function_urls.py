@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_ import errors, tenancy
 from cloudjar.services.lambda_.aliases import find_alias
 from cloudjar.services.lambda_.functions import find_function
 from cloudjar.services.lambda_.names import function_arn, named, on_function, owner
@@ -90,6 +90,7 @@ def _find(ctx: Context, function: str, qualifier: str) -> FunctionUrl:
 def create_function_url_config(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     who = named(ctx, req)
     find_function(ctx, who.name)
+    tenancy.refuse(ctx, who.name, "A function URL")
     if who.qualifier:
         find_alias(ctx, who.name, who.qualifier)
     if ctx.get(FunctionUrl, who.name, who.qualifier) is not None:

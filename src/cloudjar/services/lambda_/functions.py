@@ -75,6 +75,8 @@ class Version(Record):
     system_log_level: str = ""
     tracing: str = "PassThrough"
     dead_letter_arn: str = ""
+    tenant_isolation: str = ""
+    """Or "PER_TENANT", for good."""
     snap_start: str = "None"
     """Or "PublishedVersions"."""
     state: str = "Active"
@@ -190,6 +192,8 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         from cloudjar.services.lambda_ import sealed_environment
 
         wire["Environment"] = sealed_environment.to_wire(ctx, version)
+    if version.tenant_isolation:
+        wire["TenancyConfig"] = {"TenantIsolationMode": version.tenant_isolation}
     if version.dead_letter_arn:
         wire["DeadLetterConfig"] = {"TargetArn": version.dead_letter_arn}
     if version.layers:

@@ -21,6 +21,8 @@ class Invocation(Struct, frozen=True):
     arn: str
     trace_id: str = ""
     client_context: str = ""
+    tenant: str = ""
+    """For whom the function is called, where it isolates tenants."""
     wants_log: bool = False
     """The caller waits for the whole log, and so for extensions too."""
     stream: ResponseStream | None = None

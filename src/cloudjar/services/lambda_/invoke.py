@@ -16,7 +16,7 @@ import msgspec
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.lambda_ import aliases, errors, hot_reload, provisioned, recursion
+from cloudjar.services.lambda_ import aliases, errors, hot_reload, provisioned, recursion, tenancy
 from cloudjar.services.lambda_.asynchronous import accept
 from cloudjar.services.lambda_.functions import Version, find_function, find_version
 from cloudjar.services.lambda_.invocation import Invocation
@@ -34,9 +34,9 @@ _TRACE = re.compile(r"[A-Za-z0-9=;:.|-]{1,512}")
 @operation(on=on_function)
 async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx, who = owner(ctx, req), named(ctx, req)
-    for member in ("DurableExecutionName", "TenantId"):
-        if req.get(member):
-            raise not_implemented("lambda", "Invoke", member)
+    if req.get("DurableExecutionName"):
+        raise not_implemented("lambda", "Invoke", "DurableExecutionName")
+    tenant = req.get("TenantId") or ""
     kind = req.get("InvocationType") or "RequestResponse"
     payload = req.get("Payload") or b""
     limit = EVENT_LIMIT if kind == "Event" else SYNCHRONOUS_LIMIT
@@ -49,17 +49,18 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         reserved = function.reserved_concurrency
         ctx.world.part(provisioned.Restorer).restore(ctx)
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
+        tenancy.check_call(version, tenant)
         if kind == "DryRun":
             return {"StatusCode": 204, "ExecutedVersion": version.label}
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         if kind == "Event":
-            accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx, version, request_id))
+            accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx, version, request_id), tenant)
             return {"StatusCode": 202}
         trace = recursion.lengthened(ctx, trace_id(ctx, version, request_id), function)
         if trace is None:
             raise errors.recursive(who.name)
         invocation = Invocation(
-            request_id, payload, function_arn(ctx, who.name, who.qualifier), trace, context, wants_log=req.get("LogType") == "Tail"
+            request_id, payload, function_arn(ctx, who.name, who.qualifier), trace, context, tenant, req.get("LogType") == "Tail"
         )
     await hot_reload.refresh(ctx, version)
     finished = await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved)
@@ -74,17 +75,17 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=on_function)
 async def invoke_with_response_stream(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx, who = owner(ctx, req), named(ctx, req)
-    if req.get("TenantId"):
-        raise not_implemented("lambda", "InvokeWithResponseStream", "TenantId")
     payload = req.get("Payload") or b""
     if len(payload) > SYNCHRONOUS_LIMIT:
         raise errors.payload_too_large(len(payload), "RequestResponse", SYNCHRONOUS_LIMIT)
     payload, context = checked_json(payload), _client_context(req.get("ClientContext") or "")
+    tenant = req.get("TenantId") or ""
     if req.get("InvocationType") == "DryRun":
         with ctx.transaction():
             version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
+            tenancy.check_call(version, tenant)
         return {"StatusCode": 204, "ExecutedVersion": version.label}
-    streamed = await stream_from(ctx, who, payload, context)
+    streamed = await stream_from(ctx, who, payload, context, tenant)
     return {
         "StatusCode": 200,
         "ExecutedVersion": streamed.version,
@@ -105,15 +106,16 @@ async def _events(streamed: Streamed, with_log: bool) -> AsyncIterator[dict[str,
     yield {"InvokeComplete": complete}
 
 
-async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "") -> Streamed:
+async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "", tenant: str = "") -> Streamed:
     """Invokes a function and returns as soon as its answer begins. Raises AwsError."""
     stream = ResponseStream()
     with ctx.transaction():
         reserved = find_function(ctx, who.name, who.qualifier).reserved_concurrency
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
+        tenancy.check_call(version, tenant)
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         arn = function_arn(ctx, who.name, who.qualifier)
-        invocation = Invocation(request_id, payload, arn, trace_id(ctx, version, request_id), context, stream=stream)
+        invocation = Invocation(request_id, payload, arn, trace_id(ctx, version, request_id), context, tenant, stream=stream)
     await hot_reload.refresh(ctx, version)
     task = asyncio.get_running_loop().create_task(ctx.world.part(Pool).invoke(ctx, version, invocation, reserved))
     return await Streamed.begun(stream, task, version.label)

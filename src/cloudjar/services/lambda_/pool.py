@@ -130,7 +130,7 @@ class Pool:
         return await answered
 
     async def _run(self, ctx: Context, version: Version, invocation: Invocation, answered: asyncio.Future[Finished]) -> Finished:
-        key = (ctx.account, ctx.region, version.name, version.number, version.revision)
+        key = (ctx.account, ctx.region, version.name, version.number, version.revision, invocation.tenant)
         request_id = invocation.request_id
         problem: Outcome | None = None
         milliseconds = 0.0
@@ -142,7 +142,7 @@ class Pool:
                 env, problem, milliseconds = await self._cold(ctx, version, invocation)
         reusable = False
         try:
-            lines, trace = SystemLog(version, self._world.clock.now, env.telemetry), invocation.trace_id
+            lines, trace = SystemLog(version, self._world.clock.now, env.telemetry, invocation.tenant), invocation.trace_id
             env.log.write(lines.start(request_id, trace))
             if problem is None:
                 limit = _DEBUG_SECONDS if environment.debug_port(env.version) else version.timeout_seconds - milliseconds / 1000
@@ -300,7 +300,8 @@ class Pool:
             "assumed-role", ctx.account, user["Arn"], user["AssumedRoleId"], credentials["AccessKeyId"], role_arn=version.role
         )
         acting = ctx.at(principal=principal)
-        key = (ctx.account, ctx.region, version.name, version.number, version.revision)
+        # A standby has served nobody yet.
+        key = (ctx.account, ctx.region, version.name, version.number, version.revision, "")
         with acting.transaction():
             opened = sealed_environment.open_for_role(acting, version)
         env = self._standbys.take(key) or self._new(ctx.account, version, driver)
@@ -370,7 +371,7 @@ class Pool:
             # Another takes its place, if it is still wanted.
             env.provisioned = False
             for key, count in self._provisioned.items():
-                if key[2:] == (env.version.name, env.version.number, env.version.revision) and not self._closed:
+                if key[2:] == (env.version.name, env.version.number, env.version.revision, "") and not self._closed:
                     self._in_background(self._refill(key, env.version, count))
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -395,7 +396,7 @@ class Pool:
 
     async def provision(self, ctx: Context, version: Version, count: int) -> Outcome | None:
         """Keeps so many environments of a version ready; what went wrong if one cannot be initialised. Raises AwsError."""
-        key = (ctx.account, ctx.region, version.name, version.number, version.revision)
+        key = (ctx.account, ctx.region, version.name, version.number, version.revision, "")
         self._provisioned[key] = count
         while self._provisioned.get(key) == count and self._count_provisioned(version) < count:
             if self._places >= self.limit:
@@ -460,7 +461,7 @@ class Pool:
 
     def expect(self, account: str, region: str, version: Version) -> None:
         """A version is new or has changed: somebody will call it."""
-        self._stand_by_soon((account, region, version.name, version.number, version.revision), version)
+        self._stand_by_soon((account, region, version.name, version.number, version.revision, ""), version)
 
     def _stand_by_soon(self, key: Key, version: Version) -> None:
         if can_stand_by(version):

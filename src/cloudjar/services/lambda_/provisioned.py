@@ -9,7 +9,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_ import errors, tenancy
 from cloudjar.services.lambda_.concurrency import ACCOUNT_LIMIT, reserved_in_account
 from cloudjar.services.lambda_.functions import aws_time, find_function, find_version
 from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function, owner
@@ -80,6 +80,7 @@ def put_provisioned_concurrency_config(ctx: Context, req: dict[str, Any]) -> dic
     version = find_version(ctx, who.name, who.qualifier)
     if not version.number:
         raise errors.invalid("Alias with weights can not be used with Provisioned Concurrency")
+    tenancy.refuse(ctx, who.name, "Provisioned Concurrency")
     if version.has_snapshot:
         raise errors.invalid("Provisioned Concurrency is not supported for SnapStart enabled functions.")
     wanted = req["ProvisionedConcurrentExecutions"]

@@ -129,4 +129,4 @@ class Snapshots:
 
 
 def _key(ctx: Context, version: Version) -> Key:
-    return (ctx.account, ctx.region, version.name, version.number, version.revision)
+    return (ctx.account, ctx.region, version.name, version.number, version.revision, "")

@@ -21,7 +21,8 @@ STANDBYS = 2
 QUIET_SECONDS = 0.5
 """They are started when nobody has asked for anything for so long: never while their start would slow a call down."""
 
-Key = tuple[str, str, str, int, str]
+Key = tuple[str, str, str, int, str, str]
+"""Account, Region, function, version, revision, and the tenant that the environment serves: "" for none, or none yet."""
 Start = Callable[[Key, Version], Awaitable[ExecutionEnvironment]]
 End = Callable[[ExecutionEnvironment], Awaitable[None]]
 

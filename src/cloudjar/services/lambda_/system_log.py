@@ -24,8 +24,9 @@ LEVELS = ("DEBUG", "INFO", "WARN")
 class SystemLog:
     """One version's lines; "" for one that its format or level leaves out."""
 
-    def __init__(self, version: Version, now: Callable[[], datetime], telemetry: Telemetry | None = None) -> None:
-        """`telemetry` is told the same, whatever the format and level."""
+    def __init__(self, version: Version, now: Callable[[], datetime], telemetry: Telemetry | None = None, tenant: str = "") -> None:
+        """`telemetry` is told the same, whatever the format and level. Records of the calls of a `tenant` name it."""
+        self._of_tenant = {"tenantId": tenant} if tenant else {}
         self._telemetry = telemetry
         self._version = version
         self._now = now
@@ -86,7 +87,7 @@ class SystemLog:
         """An invocation begins."""
         if not self._json and self._telemetry is None:
             return invocation.start_line(request_id, self._version.label)
-        record: dict[str, Any] = {"requestId": request_id, "version": self._version.label, **_tracing(trace)}
+        record: dict[str, Any] = {"requestId": request_id, "version": self._version.label, **self._of_tenant, **_tracing(trace)}
         return self._event("INFO", "start", record, invocation.start_line(request_id, self._version.label))
 
     def crash(self, request_id: str, outcome: Outcome) -> list[str]:
@@ -130,7 +131,7 @@ class SystemLog:
         if report.restored is not None:
             metrics["restoreDurationMs"] = round(report.restored.duration_ms, 3)
             metrics["billedRestoreDurationMs"] = math.ceil(report.restored.billed_ms)
-        record: dict[str, Any] = {"requestId": request_id, "metrics": metrics, "status": "success", **_tracing(trace)}
+        record: dict[str, Any] = {"requestId": request_id, "metrics": metrics, "status": "success", **self._of_tenant, **_tracing(trace)}
         if outcome.error:
             record["status"] = outcome.status or "error"
             record["errorType"] = outcome.error

@@ -187,6 +187,7 @@ globalThis.awslambda = {
 // Logging
 
 let currentId = '';
+let currentTenant;
 
 function line(text) {
   // One record is one log event: the platform puts the line breaks back. Written at once, before any answer.
@@ -207,7 +208,7 @@ function record(level, text) {
 let asJson = false;
 
 function recordJson(level, ...parts) {
-  const told = { timestamp: new Date().toISOString(), level, requestId: currentId || undefined };
+  const told = { timestamp: new Date().toISOString(), level, requestId: currentId || undefined, tenantId: currentTenant };
   const [first] = parts;
   const error = parts.find((part) => part instanceof Error);
   if (parts.length === 1 && !error) {
@@ -356,6 +357,7 @@ function contextOf(headers, env) {
     identity: parsed('lambda-runtime-cognito-identity'),
     invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
     awsRequestId: headers['lambda-runtime-aws-request-id'],
+    tenantId: headers['lambda-runtime-aws-tenant-id'],
     getRemainingTimeInMillis: () => deadline - Date.now(),
   };
 }
@@ -395,6 +397,7 @@ async function serve(client, handler) {
   const { status, headers, body } = await client.next();
   if (status !== 200) process.exit(1);
   currentId = headers['lambda-runtime-aws-request-id'];
+  currentTenant = headers['lambda-runtime-aws-tenant-id'];
   if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
   if (handler[STREAMING] === 'response') return serveStream(client, handler, headers, body);
   let told;

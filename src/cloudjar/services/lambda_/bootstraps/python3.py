@@ -126,6 +126,7 @@ def serve(client, handler):
         raise SystemExit(1)
     request_id = headers["lambda-runtime-aws-request-id"]
     Current.request_id = request_id
+    Current.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
     trace_id = headers.get("lambda-runtime-trace-id")
     if trace_id:
         os.environ["_X_AMZN_TRACE_ID"] = trace_id
@@ -135,6 +136,7 @@ def serve(client, handler):
             headers.get("lambda-runtime-invoked-function-arn", ""),
             int(headers.get("lambda-runtime-deadline-ms", "0")),
             headers.get("lambda-runtime-client-context"),
+            Current.tenant_id,
         )
         try:
             event = json.loads(payload.decode("utf-8"))

@@ -48,12 +48,13 @@ module LambdaRuntime
   # https://docs.aws.amazon.com/lambda/latest/dg/ruby-context.html
   class LambdaContext
     attr_reader :aws_request_id, :invoked_function_arn, :log_group_name, :log_stream_name, :function_name, :memory_limit_in_mb,
-                :function_version, :identity, :client_context, :deadline_ms
+                :function_version, :identity, :client_context, :deadline_ms, :tenant_id
 
     def initialize(headers)
       @clock_diff = Process.clock_gettime(Process::CLOCK_REALTIME, :millisecond) - Process.clock_gettime(Process::CLOCK_MONOTONIC, :millisecond)
       @deadline_ms = headers['lambda-runtime-deadline-ms'].to_i
       @aws_request_id = headers['lambda-runtime-aws-request-id']
+      @tenant_id = headers['lambda-runtime-aws-tenant-id']
       @invoked_function_arn = headers['lambda-runtime-invoked-function-arn']
       @log_group_name = ENV['AWS_LAMBDA_LOG_GROUP_NAME']
       @log_stream_name = ENV['AWS_LAMBDA_LOG_STREAM_NAME']

@@ -45,7 +45,7 @@ class ClientContext:
 class LambdaContext:
     """https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
 
-    def __init__(self, request_id, arn, deadline_ms, client_context):
+    def __init__(self, request_id, arn, deadline_ms, client_context, tenant_id):
         env = os.environ
         self.aws_request_id = request_id
         self.log_group_name = env.get("AWS_LAMBDA_LOG_GROUP_NAME")
@@ -54,7 +54,7 @@ class LambdaContext:
         self.memory_limit_in_mb = env.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.function_version = env.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = arn
-        self.tenant_id = None
+        self.tenant_id = tenant_id
         self.client_context = ClientContext(json.loads(client_context)) if client_context else None
         self.identity = CognitoIdentity()
         self._epoch_deadline_time_in_ms = deadline_ms

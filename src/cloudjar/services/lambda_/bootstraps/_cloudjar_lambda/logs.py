@@ -22,6 +22,7 @@ class Current:
     """The invocation that is being served."""
 
     request_id = ""
+    tenant_id = None
 
 
 class LoggingFinder:
@@ -60,6 +61,7 @@ def _set_up(logging):
     class LambdaLoggerFilter(logging.Filter):
         def filter(self, record):
             record.aws_request_id = Current.request_id
+            record.tenant_id = Current.tenant_id
             return True
 
     logging.Formatter.converter = time.gmtime
@@ -78,7 +80,7 @@ def _set_up(logging):
 def _json_formatter(logging):
     import traceback
 
-    known = set(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"aws_request_id", "message", "asctime"}
+    known = set(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"aws_request_id", "tenant_id", "message", "asctime"}
 
     class JsonFormatter(logging.Formatter):
         def format(self, record):
@@ -91,6 +93,7 @@ def _json_formatter(logging):
                 line["errorType"] = record.exc_info[0].__name__
                 line["errorMessage"] = str(record.exc_info[1])
             line["requestId"] = record.aws_request_id
+            line["tenantId"] = record.tenant_id
             if record.exc_info:
                 line["location"] = "%s:%s:%d" % (record.pathname, record.funcName, record.lineno)
             line.update((name, value) for name, value in vars(record).items() if name not in known and name not in line)

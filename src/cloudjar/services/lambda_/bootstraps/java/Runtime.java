@@ -298,6 +298,7 @@ public final class Runtime {
             long deadline = Long.parseLong(headers.getOrDefault("lambda-runtime-deadline-ms", "0"));
             return Proxy.newProxyInstance(loader, new Class<?>[] {type}, (self, method, arguments) -> switch (method.getName()) {
                 case "getAwsRequestId" -> headers.get("lambda-runtime-aws-request-id");
+                case "getTenantId" -> headers.get("lambda-runtime-aws-tenant-id");
                 case "getLogGroupName" -> ENV.get("AWS_LAMBDA_LOG_GROUP_NAME");
                 case "getLogStreamName" -> ENV.get("AWS_LAMBDA_LOG_STREAM_NAME");
                 case "getFunctionName" -> ENV.get("AWS_LAMBDA_FUNCTION_NAME");
