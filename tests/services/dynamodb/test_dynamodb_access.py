@@ -71,3 +71,46 @@ def test_a_tables_policy_lets_another_account_in(world, dynamodb, simple, aws_er
     assert other.get_item(TableName=arn, Key={"id": {"S": "a"}})["Item"]
     with aws_error("AccessDeniedException"):
         other.put_item(TableName=arn, Item={"id": {"S": "b"}})
+
+
+def test_a_streams_policy_lets_another_account_read_it(world, dynamodb, simple, aws_error):
+    specification = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    arn = dynamodb.update_table(TableName=simple, StreamSpecification=specification)["TableDescription"]["LatestStreamArn"]
+    dynamodb.put_item(TableName=simple, Item={"id": {"S": "a"}})
+    other = world.client("dynamodbstreams", access_key="111111111111")
+    with aws_error("AccessDeniedException"):
+        other.describe_stream(StreamArn=arn)
+    actions = ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": actions, "Resource": arn}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    revision = dynamodb.put_resource_policy(ResourceArn=arn, Policy=document)["RevisionId"]
+    assert dynamodb.get_resource_policy(ResourceArn=arn) | {"ResponseMetadata": {}} == {
+        "Policy": document,
+        "RevisionId": revision,
+        "ResponseMetadata": {},
+    }
+    shard = other.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+    iterator = other.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    assert len(other.get_records(ShardIterator=iterator)["Records"]) == 1
+    dynamodb.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId=revision)
+    with aws_error("AccessDeniedException"):
+        other.get_records(ShardIterator=iterator)
+
+
+def test_a_policy_is_replaced_only_at_the_expected_revision(world, dynamodb, simple, aws_error):
+    arn = dynamodb.describe_table(TableName=simple)["Table"]["TableArn"]
+
+    def document(action):
+        statement = {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": arn}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    first = dynamodb.put_resource_policy(ResourceArn=arn, Policy=document("dynamodb:GetItem"), ExpectedRevisionId="NO_POLICY")["RevisionId"]
+    world.clock.advance(seconds=1)
+    assert dynamodb.put_resource_policy(ResourceArn=arn, Policy=document("dynamodb:GetItem"))["RevisionId"] == first
+    with aws_error("PolicyNotFoundException"):
+        dynamodb.put_resource_policy(ResourceArn=arn, Policy=document("dynamodb:Query"), ExpectedRevisionId="NO_POLICY")
+    dynamodb.put_resource_policy(ResourceArn=arn, Policy=document("dynamodb:Query"), ExpectedRevisionId=first)
+    with aws_error("PolicyNotFoundException"):
+        dynamodb.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId=first)
+    dynamodb.delete_resource_policy(ResourceArn=arn)
+    dynamodb.delete_resource_policy(ResourceArn=arn)

@@ -103,12 +103,23 @@ def update_time_to_live(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid("TimeToLive is already disabled")
     if not enabled and name != table.ttl:
         raise errors.invalid(f"TimeToLive is active on a different AttributeName: current AttributeName is {table.ttl}")
-    there.put(replace(table, ttl=name if enabled else ""))
-    if enabled:
-        there.after(take_stock, table.name, table.number, b"")
+    if table.strong:
+        raise errors.invalid("Time to live is not supported on global tables with multi-Region strong consistency")
+    for region in [there.region, *([] if table.legacy_global else table.replicas)]:
+        _switch(there.at(region=region), table.name, name if enabled else "")
+    return {"TimeToLiveSpecification": {"AttributeName": name, "Enabled": enabled}}
+
+
+def _switch(there: Context, name: str, attribute: str) -> None:
+    """Has the items of a table, or of a replica, expire by an attribute; by none if it is ""."""
+    table = there.get(Table, name)
+    if table is None or table.ttl == attribute:
+        return
+    there.put(replace(table, ttl=attribute))
+    if attribute:
+        there.after(take_stock, name, table.number, b"")
     else:
         there.after(forget, table.number)
-    return {"TimeToLiveSpecification": {"AttributeName": name, "Enabled": enabled}}
 
 
 @operation(on=on_table)

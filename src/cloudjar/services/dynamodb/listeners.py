@@ -10,7 +10,7 @@ from cloudjar.kernel.marks import on_event
 @on_event("cloudjar.dynamodb", "Item Written")
 def item_written(ctx: Context, event: Event) -> None:
     """A replica's item changed."""
-    from cloudjar.services.dynamodb.global_tables import propagate
+    from cloudjar.services.dynamodb.replicas import propagate
 
     propagate(ctx, event)
 
@@ -18,6 +18,6 @@ def item_written(ctx: Context, event: Event) -> None:
 @on_event("cloudjar.dynamodb", "Replica Removed")
 def replica_removed(ctx: Context, event: Event) -> None:
     """A replica was deleted as a table."""
-    from cloudjar.services.dynamodb.global_tables import leave
+    from cloudjar.services.dynamodb.replicas import leave
 
     leave(ctx, event.detail["table"], event.detail["region"], event.detail["replicas"])

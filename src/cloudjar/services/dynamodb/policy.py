@@ -9,12 +9,15 @@ from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.services.dynamodb.schema import Table
+from cloudjar.services.dynamodb.stream_records import stream_policy
 
 
 def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
-    """The policy of a table, which holds for its indexes too; None for tables that are not there."""
+    """The policy of a stream, or of a table, which holds for its indexes too; None for what is not there."""
+    if "/stream/" in arn:
+        return stream_policy(ctx, arn)
     parts = arn.split(":", 5)
-    if len(parts) < 6 or not parts[5].startswith("table/") or "/stream/" in parts[5]:
+    if len(parts) < 6 or not parts[5].startswith("table/"):
         return None
     table = ctx.at(account=parts[4], region=parts[3]).get(Table, parts[5].split("/")[1])
     return ResourcePolicy(parts[4], table.policy or None, arn) if table is not None else None

@@ -21,9 +21,13 @@ def restored_table(ctx: Context, source: Table, req: dict[str, Any], summary: di
     check_new_name(name)
     if ctx.get(Table, name) is not None:
         raise errors.target_table_exists(name)
-    for member in ("SSESpecificationOverride", "VectorIndexOverride"):
-        if req.get(member):
-            raise not_implemented("dynamodb", "RestoreTable", member)
+    if req.get("VectorIndexOverride"):
+        raise not_implemented("dynamodb", "RestoreTable", "VectorIndexOverride")
+    encryption = source.encryption
+    if req.get("SSESpecificationOverride"):
+        from cloudjar.services.dynamodb import tables
+
+        encryption = tables.encryption(ctx, req["SSESpecificationOverride"])
 
     def next_number() -> int:
         return ctx.world.step(ctx._open(), "dynamodb.space")
@@ -59,7 +63,7 @@ def restored_table(ctx: Context, source: Table, req: dict[str, Any], summary: di
         on_demand=req.get("OnDemandThroughputOverride") or source.on_demand,
         indexes=indexes,
         table_class=source.table_class,
-        encryption=source.encryption,
+        encryption=encryption,
         restored={**summary, "RestoreInProgress": True},
     )
     ctx.put(table)

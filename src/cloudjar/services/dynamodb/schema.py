@@ -84,6 +84,12 @@ class Table(Record):
     """The RestoreSummary of a table that was restored."""
     replicas: list[str] = []
     """The other Regions of a global table."""
+    strong: bool = False
+    """Whether each write reaches every replica before it is acknowledged."""
+    witness: str = ""
+    """The Region of a strongly consistent table's witness."""
+    overrides: dict[str, Any] = {}
+    """What this replica has for itself, in the API's spelling."""
     global_since: datetime | None = None
     legacy_global: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel import keys, watches
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import timer
@@ -32,6 +33,32 @@ class Stream(Record):
     ended: datetime | None = None
     last_sequence: int = 0
     """The last sequence number when the shard was closed."""
+    policy: str = ""
+    policy_revision: str = ""
+
+
+def stream_arn(ctx: Context, stream: Stream) -> str:
+    """A stream's ARN."""
+    return ctx.arn("dynamodb", f"table/{stream.table}/stream/{stream.label}")
+
+
+def stream_at(ctx: Context, arn: str) -> tuple[Context, Stream | None] | None:
+    """The context of the account and Region in a stream's ARN, and the stream; None for what is no stream's ARN."""
+    parts = arn.split(":", 5)
+    names = parts[5].split("/", 3) if len(parts) == 6 else []
+    if len(names) != 4 or names[0] != "table" or names[2] != "stream":
+        return None
+    there = ctx.at(account=parts[4], region=parts[3])
+    found = there.where(Stream, table=names[1], label=names[3]).first()
+    return there, found if found is not None and stream_arn(there, found) == arn else None
+
+
+def stream_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
+    """A stream's own policy; None for what is no stream, or is not there."""
+    place = stream_at(ctx, arn)
+    if place is None or place[1] is None:
+        return None
+    return ResourcePolicy(place[0].account, place[1].policy or None, arn)
 
 
 @record("dynamodb.stream_record", key=("stream", "sequence"), scope="world")

@@ -8,7 +8,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import replace
-from cloudjar.services.dynamodb import errors, global_tables, storage, streams, tables, writes
+from cloudjar.services.dynamodb import errors, replica_settings, replicas, storage, streams, tables, writes
 from cloudjar.services.dynamodb import table_checks as checks
 from cloudjar.services.dynamodb.schema import Index, Table, check_index_keys, named_table, on_table
 from cloudjar.services.dynamodb.table_wire import table_to_wire
@@ -16,8 +16,6 @@ from cloudjar.services.dynamodb.table_wire import table_to_wire
 BACKFILLED_AT_ONCE = 500
 
 _REFUSED = (
-    "MultiRegionConsistency",
-    "GlobalTableWitnessUpdates",
     "GlobalTableSettingsReplicationMode",
     "DisassociationProtectionEnabled",
     "VectorIndexUpdates",
@@ -51,8 +49,9 @@ def update_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         table = replace(table, warm={**table.warm, **req["WarmThroughput"]})
     if req.get("GlobalSecondaryIndexUpdates"):
         table = _indexed(ctx, table, req)
-    if req.get("ReplicaUpdates"):
-        table = global_tables.replicated(ctx, table, req["ReplicaUpdates"])
+    if any(req.get(member) for member in ("ReplicaUpdates", "GlobalTableWitnessUpdates", "MultiRegionConsistency")):
+        table = replicas.replicated(ctx, table, req)
+    replica_settings.synchronise(ctx, table)
     ctx.put(replace(table, status="UPDATING"))
     ctx.after(finish_update, table.name, table.number)
     return {"TableDescription": table_to_wire(ctx, replace(table, status="UPDATING"))}

@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudjar.kernel.context import Context
 from cloudjar.services.dynamodb import storage
+from cloudjar.services.dynamodb.replica_settings import replica_to_wire
 from cloudjar.services.dynamodb.schema import Index, Table, table_arn
 
 
@@ -54,7 +55,11 @@ def table_to_wire(ctx: Context, table: Table) -> dict[str, Any]:
         wire["RestoreSummary"] = table.restored
     if table.replicas:
         wire["GlobalTableVersion"] = "2017.11.29" if table.legacy_global else "2019.11.21"
-        wire["Replicas"] = [{"RegionName": region, "ReplicaStatus": "ACTIVE"} for region in table.replicas]
+        wire["Replicas"] = [replica_to_wire(ctx.at(region=region), table.name) for region in table.replicas]
+    if table.strong:
+        wire["MultiRegionConsistency"] = "STRONG"
+    if table.witness:
+        wire["GlobalTableWitnesses"] = [{"RegionName": table.witness, "WitnessStatus": "ACTIVE"}]
     return wire
 
 

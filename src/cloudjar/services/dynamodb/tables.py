@@ -35,7 +35,7 @@ def create_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     given_tags = tags.from_list(req.get("Tags"))
     tags.check(given_tags)
     if req.get("ResourcePolicy"):
-        table = policies.with_policy(ctx, table, req["ResourcePolicy"])
+        table = replace(table, policy=policies.checked(req["ResourcePolicy"]), policy_revision=policies.new_revision(ctx))
     table = streams.switched(ctx, table, req.get("StreamSpecification"))
     ctx.put(table)
     ctx.set_tags(table_arn(ctx, name), given_tags)

@@ -18,7 +18,7 @@ from cloudjar.services.dynamodb.actions import Action
 from cloudjar.services.dynamodb.capacity import Consumed
 from cloudjar.services.dynamodb.expressions.project import project, wanted
 from cloudjar.services.dynamodb.expressions.request import Expressions
-from cloudjar.services.dynamodb.schema import find_table, on_table
+from cloudjar.services.dynamodb.schema import Table, find_table, on_table
 
 LARGEST = 4 << 20
 REMEMBERED = timedelta(minutes=10)
@@ -67,6 +67,7 @@ def transact_get_items(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         expressions.finish()
         values.settle_item(wish["Key"])
         there, table = find_table(ctx, wish["TableName"])
+        check_transacted(table)
         try:
             key = table.checked_key(wish["Key"])
         except errors.KeyProblem as problem:
@@ -110,6 +111,12 @@ def attempted(prepare: Callable[..., Action], *args: Any) -> Action | AwsError:
         return problem
 
 
+def check_transacted(table: Table) -> None:
+    """Whether a table can be part of transactions at all."""
+    if table.strong:
+        raise errors.invalid("Transaction operations are not supported on global tables with multi-Region strong consistency")
+
+
 def replay(prepared: list[Action | AwsError]) -> dict[str, Consumed]:
     """What a call consumes that was done before under its client token: reads of the items."""
     usages: dict[str, Consumed] = {}
@@ -134,6 +141,9 @@ def _prepared(ctx: Context, member: dict[str, Any]) -> Action:
 
 def run_all(prepared: list[Action | AwsError]) -> dict[str, Consumed]:
     """Does all writes, or none: then raises TransactionCanceledException, with a reason for each."""
+    for action in prepared:
+        if isinstance(action, Action):
+            check_transacted(action.table)
     places = [(action.table.number, action.key) for action in prepared if isinstance(action, Action)]
     if len(set(places)) != len(places):
         raise errors.repeated_in_transaction()

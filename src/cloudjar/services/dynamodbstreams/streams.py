@@ -17,6 +17,8 @@ from cloudjar.services.dynamodb.stream_records import (
     record_to_wire,
     sequence_in,
     sequence_text,
+    stream_arn,
+    stream_at,
 )
 from cloudjar.services.dynamodbstreams import errors
 
@@ -30,21 +32,15 @@ def on_stream(ctx: Context, req: dict[str, Any]) -> str:
     return str(req.get("StreamArn") or req.get("ShardIterator", "*").split("|")[0])
 
 
-def stream_arn(ctx: Context, stream: Stream) -> str:
-    """A stream's ARN."""
-    return ctx.arn("dynamodb", f"table/{stream.table}/stream/{stream.label}")
-
-
-def find_stream(ctx: Context, arn: str) -> Stream:
-    """The stream with that ARN, or ResourceNotFoundException."""
-    parts = arn.split(":", 5)
-    names = parts[5].split("/", 3) if len(parts) == 6 else []
-    if len(names) != 4 or names[0] != "table" or names[2] != "stream":
+def find_stream(ctx: Context, arn: str) -> tuple[Context, Stream]:
+    """The stream with that ARN and its account's context, or ResourceNotFoundException."""
+    place = stream_at(ctx, arn)
+    if place is None:
         raise errors.invalid_arn(arn)
-    found = ctx.where(Stream, table=names[1], label=names[3]).first()
-    if found is None or stream_arn(ctx, found) != arn:
+    there, found = place
+    if found is None or there.region != ctx.region:
         raise errors.stream_not_found(arn)
-    return found
+    return there, found
 
 
 def shard_id(stream: Stream) -> str:
@@ -73,7 +69,7 @@ def list_streams(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=on_stream)
 def describe_stream(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    stream = find_stream(ctx, req["StreamArn"])
+    ctx, stream = find_stream(ctx, req["StreamArn"])
     after, wanted = req.get("ExclusiveStartShardId"), req.get("ShardFilter")
     sequences = {"StartingSequenceNumber": sequence_text(0)}
     if stream.ended is not None:
@@ -99,7 +95,7 @@ def describe_stream(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=on_stream)
 def get_shard_iterator(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    stream = find_stream(ctx, req["StreamArn"])
+    ctx, stream = find_stream(ctx, req["StreamArn"])
     if req["ShardId"] != shard_id(stream):
         raise errors.shard_not_found(req["ShardId"], req["StreamArn"])
     return {"ShardIterator": _iterator(ctx, stream, _position(ctx, stream, req))}
@@ -130,7 +126,7 @@ def _iterator(ctx: Context, stream: Stream, position: int) -> str:
     return f"{stream_arn(ctx, stream)}|1|{paging.encode_token(token)}"
 
 
-def _read_iterator(ctx: Context, text: str) -> tuple[Stream, int]:
+def _read_iterator(ctx: Context, text: str) -> tuple[Context, Stream, int]:
     arn, _, rest = text.partition("|1|")
     try:
         number, position, made = keys.decode(paging.decode_token(rest, errors.invalid_iterator()))
@@ -140,15 +136,15 @@ def _read_iterator(ctx: Context, text: str) -> tuple[Stream, int]:
         raise errors.invalid_iterator()
     if keys.microseconds(ctx.now - ITERATOR_LIVES) > made:
         raise errors.expired_iterator()
-    stream = find_stream(ctx, arn)
+    there, stream = find_stream(ctx, arn)
     if stream.number != number:
         raise errors.invalid_iterator()
-    return stream, position
+    return there, stream, position
 
 
 @operation(on=on_stream)
 def get_records(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    stream, position = _read_iterator(ctx, req["ShardIterator"])
+    ctx, stream, position = _read_iterator(ctx, req["ShardIterator"])
     limit = req.get("Limit") or MOST_RECORDS
     if limit > MOST_RECORDS:
         raise AwsError(
