@@ -143,7 +143,7 @@ def _find(ctx: Context, name: str, number: int) -> LayerVersion:
 @operation(on=on_layer)
 async def publish_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx, name = _place(ctx, req["LayerName"])
-    package = await code.fetch(ctx, req["Content"], "PublishLayerVersion")
+    package = await code.fetch(ctx, req["Content"], "PublishLayerVersion", name)
     with ctx.transaction():
         layer = ctx.get(Layer, name)
         number = (layer.last_version if layer else 0) + 1
