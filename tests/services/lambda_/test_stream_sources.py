@@ -204,3 +204,27 @@ def test_parallel_lanes_keep_the_order_of_each_key(
     table.put("f")
     world.settle()
     assert any(line.startswith("saw f") for line in log_lines(LOG))
+
+
+def test_each_lane_has_windows_of_its_own(
+    table: Table, functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]
+) -> None:
+    source = (
+        "import json\ndef handler(event, context):\n    state = event['state']\n"
+        "    for r in event['Records']:\n        key = r['dynamodb']['Keys']['id']['S']\n        state[key] = state.get(key, 0) + 1\n"
+        "    if event['isFinalInvokeForWindow']:\n        print('final', json.dumps(state))\n    return {'state': state}\n"
+    )
+    functions.python("f", source)
+    world.clock.set(datetime(2027, 1, 1, 12, 0, 5, tzinfo=UTC))
+    world.clock.freeze()
+    table.map(TumblingWindowInSeconds=60, ParallelizationFactor=3, BatchSize=4)
+    for number in range(3):
+        for key in ("a", "b", "c", "d", "e"):
+            table.dynamodb.put_item(TableName="table", Item={"id": {"S": key}, "n": {"N": str(number)}})
+    world.settle()
+    world.clock.advance(seconds=60)
+    world.settle()
+    finals = [json.loads(line.removeprefix("final ")) for line in log_lines(LOG) if line.startswith("final")]
+    assert len(finals) > 1
+    together = [item for state in finals for item in state.items()]
+    assert sorted(together) == [(key, 3) for key in "abcde"]

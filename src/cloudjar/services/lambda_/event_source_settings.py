@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _SOURCES = ("sqs", "dynamodb")
 _FILTERS = 5
+_LEAST_POLLERS, _MOST_POLLERS = 2, 200
+"""Of provisioned mode: what a queue needs, and what it has where the mapping says nothing."""
 _STREAM_ONLY = (
     ("StartingPosition", "StartingPosition"),
     ("StartingPositionTimestamp", "StartingPositionTimestamp"),
@@ -35,9 +37,6 @@ def check_supported(req: dict[str, Any], op: str) -> None:
     """Refuses what would otherwise be silently ignored."""
     for member in (
         "KMSKeyArn",
-        "MetricsConfig",
-        "LoggingConfig",
-        "ProvisionedPollerConfig",
         "Topics",
         "Queues",
         "SourceAccessConfigurations",
@@ -94,7 +93,40 @@ def settings(ctx: Context, req: dict[str, Any], source: str, old: EventSourceMap
         if not queue:
             raise errors.invalid("ScalingConfig is only supported for SQS event sources.")
         fields["maximum_concurrency"] = req["ScalingConfig"].get("MaximumConcurrency")
+    if req.get("ProvisionedPollerConfig") is not None:
+        if not queue:
+            raise errors.invalid("ProvisionedPollerConfig is only supported for SQS, MSK and self-managed Kafka event sources.")
+        fields["pollers"] = _pollers(req["ProvisionedPollerConfig"])
+    if fields.get("pollers", old.pollers if old else None) and fields.get("maximum_concurrency", old.maximum_concurrency if old else None):
+        raise errors.invalid("ScalingConfig and ProvisionedPollerConfig cannot be used together.")
+    if req.get("MetricsConfig") is not None:
+        fields["metrics"] = _metrics(req["MetricsConfig"].get("Metrics") or [])
+    if (req.get("LoggingConfig") or {}).get("SystemLogLevel"):
+        raise errors.invalid("LoggingConfig is only supported for MSK and self-managed Kafka event sources.")
     return fields
+
+
+def _pollers(given: dict[str, Any]) -> tuple[int, int] | None:
+    """The least and the most pollers of provisioned mode; None for an empty configuration, which ends it."""
+    if not given:
+        return None
+    if given.get("PollerGroupName"):
+        raise errors.invalid("PollerGroupName is only supported for MSK and self-managed Kafka event sources.")
+    most = given.get("MaximumPollers")
+    least = given.get("MinimumPollers") or _LEAST_POLLERS
+    most = most or max(_MOST_POLLERS, least)
+    if min(least, most) < _LEAST_POLLERS:
+        raise errors.invalid(f"MinimumPollers and MaximumPollers must be at least {_LEAST_POLLERS} for SQS event sources.")
+    if least > most:
+        raise errors.invalid("MinimumPollers must be less than or equal to MaximumPollers.")
+    return least, most
+
+
+def _metrics(given: list[str]) -> tuple[str, ...]:
+    for one in given:
+        if one != "EventCount":
+            raise errors.invalid(f"{one} is only supported for MSK and self-managed Kafka event sources.")
+    return tuple(given)
 
 
 def _stream(req: dict[str, Any], fields: dict[str, Any], old: EventSourceMapping | None) -> None:
@@ -118,9 +150,6 @@ def _stream(req: dict[str, Any], fields: dict[str, Any], old: EventSourceMapping
     for member, field in simple:
         if req.get(member) is not None:
             fields[field] = req[member]
-    many = fields.get("parallelization", old.parallelization if old else 1) > 1
-    if many and fields.get("tumbling_seconds", old.tumbling_seconds if old else 0):
-        raise not_implemented("lambda", "CreateEventSourceMapping", "TumblingWindowInSeconds with ParallelizationFactor above 1")
     if 0 <= fields.get("maximum_age_seconds", -1) < 60:
         raise errors.invalid("MaximumRecordAgeInSeconds must be -1 or at least 60.")
     given = req.get("DestinationConfig")

@@ -30,8 +30,11 @@ class EventSourceMapping(Record):
     filters: tuple[str, ...] = ()
     maximum_concurrency: int | None = None
     partial_failures: bool = False
+    metrics: tuple[str, ...] = ()
     result: str = "No records processed"
     # Queues
+    pollers: tuple[int, int] | None = None
+    """The least and the most event pollers, in provisioned mode."""
     window_opened: datetime | None = None
     """When the first of the messages that wait for their batch to fill was seen."""
     # Streams
@@ -89,6 +92,10 @@ def to_wire(ctx: Context, mapping: EventSourceMapping) -> dict[str, Any]:
         wire["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filters]}
     if mapping.maximum_concurrency is not None:
         wire["ScalingConfig"] = {"MaximumConcurrency": mapping.maximum_concurrency}
+    if mapping.pollers is not None:
+        wire["ProvisionedPollerConfig"] = {"MinimumPollers": mapping.pollers[0], "MaximumPollers": mapping.pollers[1]}
+    if mapping.metrics:
+        wire["MetricsConfig"] = {"Metrics": list(mapping.metrics)}
     if not mapping.is_queue or mapping.result.startswith("PROBLEM"):
         wire["LastProcessingResult"] = mapping.result
     if not mapping.is_queue:

@@ -25,6 +25,11 @@ def add(ctx: Context, name: str, where: tuple[Dimensions, ...], value: float = 1
         ctx.metric(NAMESPACE, name, each, value, unit)
 
 
+def of_mapping(ctx: Context, uuid: str, name: str, value: float) -> None:
+    """One point of an event source mapping."""
+    ctx.metric(NAMESPACE, name, (("EventSourceMappingUUID", uuid),), value)
+
+
 def started(ctx: Context, arn: str, running: int, running_in_account: int, reserved: int | None) -> None:
     """An invocation begins: how many of the function, and of the account, run now."""
     ctx.metric(NAMESPACE, "ConcurrentExecutions", (("FunctionName", arn.split(":", 7)[6]),), float(running))

@@ -112,6 +112,14 @@ class Poller:
             if found is not None and found.result != result:
                 self.ctx.put(replace(found, result=result))
 
+    def count(self, mapping: EventSourceMapping, name: str, events: int) -> None:
+        """One of a mapping's own metrics, where it wants them.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
+        """
+        if events and "EventCount" in mapping.metrics:
+            metering.of_mapping(self.ctx, mapping.uuid, name, events)
+
     def later(self, seconds: float) -> None:
         """Looks again after a pause of world time."""
         with self.ctx.transaction():

@@ -13,6 +13,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.records import replace
 from cloudjar.kernel.source_filters import failed_items, passes
+from cloudjar.services.lambda_ import metering
 
 if TYPE_CHECKING:
     from cloudjar.services.lambda_.event_sources import EventSourceMapping
@@ -22,6 +23,12 @@ _FIRST_POLLERS = 5
 _POLLERS_A_SECOND = 5
 """Lambda begins with five batches at a time and adds 300 a minute while there is more."""
 _MOST_POLLERS = 1250
+_CALLS_OF_A_POLLER = 10
+_PROVISIONED_A_SECOND = 16
+"""In provisioned mode each poller has ten batches at a time at most, and there may be a thousand more of them a minute.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+"""
 
 
 async def drain(poller: Poller, mapping: EventSourceMapping) -> None:
@@ -34,8 +41,7 @@ async def drain(poller: Poller, mapping: EventSourceMapping) -> None:
             now = poller.mapping()
             if now is not None:
                 mapping = now
-                scaled = min(_MOST_POLLERS, _FIRST_POLLERS + int(_POLLERS_A_SECOND * (monotonic_seconds() - started)))
-                most = mapping.maximum_concurrency or scaled
+                most = mapping.maximum_concurrency or _most(poller, mapping, monotonic_seconds() - started)
                 while len(running) < most and (batch := await _receive(poller, mapping)):
                     for part in _parts(batch):
                         running.add(asyncio.get_running_loop().create_task(_handle(poller, mapping, part)))
@@ -48,12 +54,24 @@ async def drain(poller: Poller, mapping: EventSourceMapping) -> None:
         await asyncio.gather(*running, return_exceptions=True)
 
 
+def _most(poller: Poller, mapping: EventSourceMapping, seconds: float) -> int:
+    """How many batches may be with the function at a time, so long after there was something first."""
+    if mapping.pollers is None:
+        return min(_MOST_POLLERS, _FIRST_POLLERS + int(_POLLERS_A_SECOND * seconds))
+    least, most = mapping.pollers
+    pollers = min(most, least + int(_PROVISIONED_A_SECOND * seconds))
+    metering.of_mapping(poller.ctx, mapping.uuid, "ProvisionedPollers", pollers)
+    return pollers * _CALLS_OF_A_POLLER
+
+
 async def _receive(poller: Poller, mapping: EventSourceMapping) -> list[dict[str, Any]]:
     """A batch; empty if there is nothing, or nothing yet."""
     acting = poller.acting()
     if mapping.window_seconds and not await _is_due(poller, mapping, acting):
         return []
-    return await source_queues.receive(acting, mapping.source, mapping.batch_size)
+    batch = await source_queues.receive(acting, mapping.source, mapping.batch_size)
+    poller.count(mapping, "PolledEventCount", len(batch))
+    return batch
 
 
 async def _is_due(poller: Poller, mapping: EventSourceMapping, acting: Context) -> bool:
@@ -99,7 +117,10 @@ async def _handle(poller: Poller, mapping: EventSourceMapping, batch: list[dict[
     done: list[dict[str, Any]] = []
     for record in records:
         (wanted if passes(mapping.filters, record, "body") else done).append(record)
+    poller.count(mapping, "FilteredOutEventCount", len(done))
     if wanted:
+        poller.count(mapping, "InvokedEventCount", len(wanted))
+        handled = 0
         try:
             traces = [header for record in wanted if (header := record["attributes"].get("AWSTraceHeader"))]
             finished, _ = await poller.invoke(mapping, json.dumps({"Records": wanted}, separators=(",", ":")).encode(), traces)
@@ -111,6 +132,10 @@ async def _handle(poller: Poller, mapping: EventSourceMapping, batch: list[dict[
                 if mapping.partial_failures:
                     failed = failed_items(finished.outcome.payload, [record["messageId"] for record in wanted])
                 if failed is not None:
-                    done += [record for record in wanted if record["messageId"] not in failed]
+                    well = [record for record in wanted if record["messageId"] not in failed]
+                    handled = len(well)
+                    done += well
             poller.note("PROBLEM: Function call failed" if finished.outcome.error else "OK")
+        poller.count(mapping, "FailedInvokeEventCount", len(wanted) - handled)
     await source_queues.delete(poller.acting(), mapping.source, [record["receiptHandle"] for record in done])
+    poller.count(mapping, "DeletedEventCount", len(done))

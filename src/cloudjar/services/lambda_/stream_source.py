@@ -110,7 +110,11 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, la
     if mapping.window_seconds and len(found) < limit and not _is_due(poller, mapping):
         return False
     records = [{**plain(one), "eventSourceARN": mapping.source} for one in found]
-    wanted = [one for one in records if lane.has(one) and passes(mapping.filters, one, "")]
+    mine = [one for one in records if lane.has(one)]
+    wanted = [one for one in mine if passes(mapping.filters, one, "")]
+    if not position.attempts:
+        poller.count(mapping, "PolledEventCount", len(mine))
+        poller.count(mapping, "FilteredOutEventCount", len(mine) - len(wanted))
     last = sequence_of(records[-1]) if records else position.sequence
     if not wanted and not (window and window.is_final):
         _done(poller, position, last, position.window, position.state)
@@ -122,6 +126,7 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, la
     if wanted:
         where = metering.dimensions(_function_arn(poller, mapping))
         metering.add(poller.ctx, "IteratorAge", where, max(0.0, age_seconds(wanted[-1], now)) * 1000, metering.MILLISECONDS)
+    poller.count(mapping, "InvokedEventCount", len(wanted))
     event = {"Records": wanted, **(window.members(mapping, lane.shard) if window else {})}
     try:
         finished, version = await poller.invoke(mapping, json.dumps(event, separators=(",", ":")).encode())
@@ -140,6 +145,7 @@ async def _step(poller: Poller, mapping: EventSourceMapping, acting: Context, la
         _done(poller, position, last, window.start if window and not window.is_final else -1, state or "")
         return True
     poller.note("PROBLEM: Function call failed")
+    poller.count(mapping, "FailedInvokeEventCount", len(wanted) - first_failed)
     if first_failed > 0:
         # What came before is done; the rest is tried again as a batch of its own.
         position = replace(position, sequence=sequence_of(wanted[first_failed - 1]), attempts=0)
@@ -233,8 +239,10 @@ def _give_up(
     version: str,
 ) -> None:
     """Tells the on-failure destination: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html."""
+    poller.count(mapping, "DroppedEventCount", len(batch))
     if not mapping.on_failure:
         return
+    poller.count(mapping, "OnFailureDestinationDeliveredEventCount", len(batch))
     ctx = poller.ctx
     with ctx.transaction():
         role = find_version(ctx, mapping.function, mapping.qualifier).role
