@@ -110,6 +110,28 @@ def test_a_stream_is_closed_when_the_client_goes_away(serve: Any) -> None:
     assert stream.closed.wait(20)
 
 
+def test_a_stream_that_never_waits_is_closed_when_the_client_goes_away(serve: Any) -> None:
+    gone = threading.Event()
+
+    class Eager(Endless):
+        async def __anext__(self) -> bytes:
+            if self.sent == 65536:
+                gone.wait(20)  # The event loop hears nothing of it.
+            if self.sent > 64 * 1024 * 1024:
+                raise StopAsyncIteration
+            return await super().__anext__()
+
+    stream = Eager()
+    client = serve(answering(lambda: Response(200, {}, stream))).connect()
+    client.send(GET)
+    client.head()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    gone.set()
+    assert stream.closed.wait(20)
+    assert stream.sent < 1024 * 1024
+
+
 def test_a_stream_that_waits_is_closed_when_the_client_goes_away(serve: Any) -> None:
     closed = threading.Event()
 

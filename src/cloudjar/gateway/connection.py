@@ -365,7 +365,8 @@ class Connection(asyncio.Protocol):
                     transport.write(chunk)
                 elif chunk:
                     transport.writelines([b"%x\r\n" % len(chunk), chunk, b"\r\n"])
-                if self._can_write is not None:
+                # Also where a write has failed: a stream that never waits would not let the loop hear of it.
+                if self._can_write is not None or transport.is_closing():
                     await self._drain()
         finally:
             if (aclose := getattr(body, "aclose", None)) is not None:

@@ -25,8 +25,11 @@ from cloudjar.services.lambda_.telemetry import Destination, Telemetry
 
 INIT_SECONDS = 10.0
 """How long initialisation may take before it is cut off and tried again within the first invocation."""
-_SETTLE_SECONDS = 0.1
-"""How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again."""
+_SETTLE_SECONDS = 1.0
+"""How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again.
+
+Only a runtime that is busy with something else, or a machine that is, takes so long.
+"""
 
 _ENDED = "\1"
 """What a line of the supervisor begins with: `\\1NUMBER CODE`, or `\\1runtime CODE`."""
