@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cloudjar.gateway.http1 import Head, render_head
 from cloudjar.wire.http import FileBody, Response
@@ -10,8 +10,7 @@ from cloudjar.wire.http import FileBody, Response
 _BODILESS = frozenset({204, 304})
 
 
-@dataclass(slots=True)
-class Framed:
+class Framed(msgspec.Struct):
     """A rendered head, and what it says of the body."""
 
     head: bytes

@@ -1,75 +1,45 @@
-"""The judge in front of every operation: what a call asks about, which policies bear on it, and the verdict.
+"""The judge in front of every operation. Who needs no policy passes here; the others' calls go to `verdicts`.
 
-The decision itself is identity/policy's; here its question is put together, and its answer becomes AWS's error.
+The two are apart because a start, and an account's root user, need only this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cloudjar.gateway.authorize_asks import PASS_ROLE, Ask, asks, named, passed_to
-from cloudjar.gateway.authorize_keys import call_keys
-from cloudjar.gateway.denials import Denials
-from cloudjar.identity import encoded_message, explain, organization
-from cloudjar.identity.accessed import Accessed
 from cloudjar.identity.organization import Member
-from cloudjar.identity.policy import AuthzRequest, CompiledPolicy, Decision, Named, PolicySet, compile_policy, decide, parse
-from cloudjar.identity.principal_keys import Keys, principal_keys, request_keys, resource_keys
-from cloudjar.identity.resource_policy import ResourcePolicy
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import AwsError
-from cloudjar.kernel.host import Question
-from cloudjar.kernel.principal import Principal
-from cloudjar.kernel.records import replace
 from cloudjar.kernel.world import World
-from cloudjar.services.iam import effective
 from cloudjar.services.registry import Operation, Services
-from cloudjar.wire.models import OperationModel
+
+if TYPE_CHECKING:
+    from cloudjar.gateway.denials import Denials
+    from cloudjar.gateway.verdicts import Verdicts
+    from cloudjar.identity.principal_keys import Keys
+    from cloudjar.identity.resource_policy import ResourcePolicy
+    from cloudjar.kernel.errors import AwsError
+    from cloudjar.kernel.host import Question
+    from cloudjar.wire.models import OperationModel
 
 Mode = Literal["enforce", "audit", "off"]
 MODES: tuple[Mode, ...] = ("enforce", "audit", "off")
 
-COMPILED_KEPT = 2048
-"""Policies that are kept compiled, by their text."""
-
-PRINCIPALS_KEPT = 1000
-"""Principals whose policies a world remembers."""
-
-EVERYTHING = '{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
+ACCOUNTS_KEPT = 1000
+"""Accounts of which a world remembers whether an organization has them."""
 
 FEDERATED = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 """Operations of STS whose caller is nobody yet: it judges them itself, by the role's trust policy."""
 
 
-class Compiled:
-    """Policies by their text, compiled; bounded. One text always compiles to the same, so that it serves all worlds."""
-
-    def __init__(self, limit: int = COMPILED_KEPT) -> None:
-        self._limit = limit
-        self._found: dict[tuple[str, str], CompiledPolicy] = {}
-
-    def policy(self, text: str, kind: str) -> CompiledPolicy:
-        """The compiled policy; PolicyProblem for a text that is none."""
-        found = self._found.get((text, kind))
-        if found is None:
-            if len(self._found) >= self._limit:
-                self._found.pop(next(iter(self._found)))
-            found = self._found[text, kind] = compile_policy(parse(text, kind))  # type: ignore[arg-type]
-        return found
-
-    def named(self, documents: Iterable[tuple[str, str]], kind: str) -> tuple[Named, ...]:
-        """(name, text) pairs, compiled."""
-        return tuple([Named(name, self.policy(text, kind)) for name, text in documents])
-
-
-class Known:
-    """What a world's principals may do, as last read. A part of the world."""
+class _Members:
+    """Which accounts belong to an organization, as last read. A part of the world."""
 
     def __init__(self, world: World) -> None:
-        self.members: dict[str, tuple[int, bool]] = {}
-        self.policies: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], tuple[tuple[int, int], PolicySet]] = {}
+        self.version = -1
+        self.found: dict[str, bool] = {}
 
 
 class Judge:
@@ -77,9 +47,19 @@ class Judge:
 
     def __init__(self, services: Services, mode: Mode = "enforce") -> None:
         self.mode: Mode = mode
-        self.denials = Denials()
         self._services = services
-        self._compiled = Compiled()
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What decides by policies; loaded when first needed."""
+        from cloudjar.gateway.verdicts import Verdicts
+
+        return Verdicts(self)
+
+    @property
+    def denials(self) -> Denials:
+        """What was asked and what was denied."""
+        return self.verdicts.denials
 
     def authorize(self, ctx: Context, operation: Operation, req: dict[str, Any]) -> None:
         """Raises the service's AccessDenied unless the call is allowed; in audit mode, only notes it. Inside a transaction."""
@@ -87,20 +67,47 @@ class Judge:
             return
         principal = ctx.principal
         service = operation.model.service.name
-        hooks = self._hooks(service)
+        hooks = self.hooks(service)
         # An account's root user needs no policy; only its organization's, and the resources' own, can stand in its way.
         # (Sessions of AssumeRoot are cut down to one task.)
         whole_root = principal.kind == "root" and not principal.session_policies
-        if whole_root and hooks is None and not self._is_member(ctx, principal.account):
+        if whole_root and hooks is None and not self.is_member(ctx, principal.account):
             return
         if service == "sts" and (operation.name in FEDERATED or whole_root or principal.kind == "service"):
             return
         if principal.kind == "service" and (hooks is None or principal.arn.partition(".")[0] == service):
             # A service's work on its own things, and on those that have no policy of their own.
             return
-        if whole_root and not self._is_member(ctx, principal.account) and self._is_own(ctx, operation, req, hooks):
+        if whole_root and not self.is_member(ctx, principal.account) and self._is_own(ctx, operation, req, hooks):
             return
-        self._judge(ctx, operation, req, hooks)
+        self.verdicts.judge(ctx, operation, req, hooks)
+
+    def refusals(
+        self, ctx: Context, operation: OperationModel, questions: Sequence[Question], req: dict[str, Any]
+    ) -> list[AwsError | None]:
+        """For each question why the caller may not, or None: where AWS leaves out what is refused, and does the rest."""
+        return [None] * len(questions) if self.mode == "off" else self.verdicts.refusals(ctx, operation, questions, req)
+
+    def allowed(self, ctx: Context, action: str, resource: str, more: Keys | None = None) -> bool:
+        """Whether the caller may do something else besides, which changes an answer but not whether there is one.
+
+        `more` are condition keys that only whoever asks knows.
+        """
+        return self.mode != "enforce" or self.verdicts.allowed(ctx, action, resource, more)
+
+    def is_member(self, ctx: Context, account: str) -> bool:
+        """Whether an account belongs to an organization; remembered, because every call asks."""
+        if ctx.has_written:
+            # What is seen here may yet be rolled back.
+            return ctx.get(Member, account) is not None
+        known, version = ctx.world.part(_Members), ctx.world.versions["organizations"]
+        if known.version != version or len(known.found) >= ACCOUNTS_KEPT:
+            known.version = version
+            known.found.clear()
+        found = known.found.get(account)
+        if found is None:
+            found = known.found[account] = ctx.get(Member, account) is not None
+        return found
 
     def _is_own(self, ctx: Context, operation: Operation, req: dict[str, Any], hooks: ModuleType | None) -> bool:
         """Whether all that a call is about is in the caller's account and has no policy of its own: what a root user may do."""
@@ -108,234 +115,28 @@ class Judge:
         if isinstance(found, dict):
             return False
         for arn in (found,) if isinstance(found, str) else found or ():
-            held = _resource(hooks, ctx, arn)
+            held = resource_policy(hooks, ctx, arn)
             if held is None:
-                if _account_in(arn) not in ("", ctx.principal.account):
+                if account_in(arn) not in ("", ctx.principal.account):
                     return False
             elif held.document is not None or held.required or held.beneath or held.account != ctx.principal.account:
                 return False
         return True
 
-    def _judge(self, ctx: Context, operation: Operation, req: dict[str, Any], hooks: ModuleType | None) -> None:
-        questions = asks(ctx, operation, req)
-        if questions:
-            for request, decision in self._decisions(ctx, operation.model.service.name, questions, req, hooks):
-                if not decision.allowed:
-                    self._refuse(ctx, operation.model, request, decision)
-                    return
-
-    def refusals(
-        self, ctx: Context, operation: OperationModel, questions: Sequence[Question], req: dict[str, Any]
-    ) -> list[AwsError | None]:
-        """For each question why the caller may not, or None: where AWS leaves out what is refused, and does the rest."""
-        if self.mode == "off":
-            return [None] * len(questions)
-        service = operation.service.name
-        found: list[AwsError | None] = []
-        for action, resource, keys in questions:
-            refused = None
-            for request, decision in self._decisions(ctx, service, [Ask(named(action), resource, keys)], req, self._hooks(service)):
-                if not decision.allowed:
-                    try:
-                        self._refuse(ctx, operation, request, decision)
-                    except AwsError as error:
-                        refused = error
-            found.append(refused)
-        return found
-
-    def _decisions(
-        self, ctx: Context, service: str, questions: list[Ask], req: dict[str, Any], hooks: ModuleType | None
-    ) -> Iterator[tuple[AuthzRequest, Decision]]:
-        """The questions that policies have to answer, and what they say."""
-        principal = ctx.principal
-        plain_root = principal.kind == "root" and not principal.session_policies and not self._is_member(ctx, principal.account)
-        shared: Keys | None = None
-        own: PolicySet | None = None
-        accessed = ctx.world.part(Accessed)
-        for ask in questions:
-            held = _resource(self._hooks("iam") if ask.spec.action == PASS_ROLE else hooks, ctx, ask.resource)
-            account = held.account if held else _account_in(ask.resource) or principal.account or ctx.account
-            bare = held is None or (held.document is None and held.beneath is None)
-            if plain_root and bare and account == principal.account and (held is None or not held.required):
-                continue
-            if principal.kind == "service" and (held is None or ask.spec.action == PASS_ROLE):
-                continue
-            if shared is None:
-                prefix = ask.spec.action.partition(":")[0]
-                shared = request_keys(ctx, prefix) | principal_keys(ctx, principal)
-                own = self._policies_of(ctx, principal)
-            assert own is not None
-            context = shared | self._ask_keys(ctx, service, ask, account, req, hooks)
-            request = AuthzRequest(principal, ask.spec.action, ask.resource, context, account)
-            policies = self._bearing(ctx, own, held, ask, account)
-            decision = decide(request, policies)
-            if decision.allowed and held is not None and held.beneath is not None:
-                request, decision = self._beneath(ctx, request, policies, *held.beneath)
-            self.denials.asked(ctx, request, decision)
-            accessed.note(ctx, principal, ask.spec.action)
-            yield request, decision
-
-    def allowed(self, ctx: Context, action: str, resource: str, more: Keys | None = None) -> bool:
-        """Whether the caller may do something else besides, which changes an answer but not whether there is one.
-
-        `more` are condition keys that only whoever asks knows.
-        """
-        principal = ctx.principal
-        if self.mode != "enforce":
-            return True
-        ask = Ask(named(action), resource)
-        hooks = self._hooks(action.partition(":")[0])
-        held = _resource(hooks, ctx, resource)
-        account = held.account if held else _account_in(resource) or principal.account
-        context = request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "")
-        context |= more or {}
-        request = AuthzRequest(principal, action, resource, context, account)
-        policies = self._bearing(ctx, self._policies_of(ctx, principal), held, ask, account)
-        if not decide(request, policies).allowed:
-            return False
-        return held is None or held.beneath is None or self._beneath(ctx, request, policies, *held.beneath)[1].allowed
-
-    def _beneath(
-        self, ctx: Context, request: AuthzRequest, policies: PolicySet, arn: str, held: ResourcePolicy
-    ) -> tuple[AuthzRequest, Decision]:
-        """The same question to what stands behind a resource. What the caller's own policies say of the front holds for it too."""
-        at_home = replace(request, resource_account=request.principal.account)
-        own = decide(at_home, replace(policies, resource=(), resource_required=False))
-        everything = (Named("own", self._compiled.policy(EVERYTHING, "identity")),) if own.allowed else ()
-        behind = replace(request, resource=arn, resource_account=held.account)
-        ask = Ask(named(request.action), arn)
-        return behind, decide(behind, self._bearing(ctx, PolicySet(identity=everything), held, ask, held.account))
-
-    def _is_member(self, ctx: Context, account: str) -> bool:
-        """Whether an account belongs to an organization; remembered, because every call asks."""
-        if ctx.has_written:
-            # What is seen here may yet be rolled back.
-            return ctx.get(Member, account) is not None
-        known, version = ctx.world.part(Known), ctx.world.versions["organizations"]
-        found = known.members.get(account)
-        if found is None or found[0] != version:
-            if len(known.members) >= PRINCIPALS_KEPT:
-                known.members.clear()
-            found = known.members[account] = (version, ctx.get(Member, account) is not None)
-        return found[1]
-
-    # What bears on a call
-
-    def _policies_of(self, ctx: Context, principal: Principal) -> PolicySet:
-        """The principal's own side, and its organization's; remembered while no policy changes."""
-        if principal.kind in ("service", "anonymous"):
-            return PolicySet()
-        if ctx.has_written:
-            # What is seen here may yet be rolled back.
-            return self._read_policies(ctx, principal)
-        known, versions = ctx.world.part(Known), ctx.world.versions
-        state = (versions["iam"], versions["organizations"])
-        key = (principal.arn, principal.role_arn, principal.session_policies, principal.scopes)
-        found = known.policies.get(key)
-        if found is None or found[0] != state:
-            if len(known.policies) >= PRINCIPALS_KEPT:
-                known.policies.clear()
-            found = known.policies[key] = (state, self._read_policies(ctx, principal))
-        return found[1]
-
-    def _read_policies(self, ctx: Context, principal: Principal) -> PolicySet:
-        try:
-            found = effective.policies_of(ctx, principal)
-        except AwsError:
-            # The user or role behind still valid credentials is gone.
-            found = effective.Effective()
-        compiled = self._compiled
-        scps = None
-        if "/aws-service-role/" not in principal.role_arn:
-            levels = organization.controls(ctx, principal.account, "SERVICE_CONTROL_POLICY")
-            scps = None if levels is None else tuple([compiled.named(level, "scp") for level in levels])
-        return PolicySet(
-            identity=compiled.named(found.identity, "identity"),
-            boundary=None if found.boundary is None else compiled.named(found.boundary, "identity"),
-            session=None if found.session is None else compiled.named(found.session, "identity"),
-            scps=scps,
-            scopes=tuple([compiled.named([("session policy", scope)], "identity") for scope in principal.scopes]) or None,
-        )
-
-    def _bearing(self, ctx: Context, own: PolicySet, held: ResourcePolicy | None, ask: Ask, account: str) -> PolicySet:
-        """The principal's side together with the resource's."""
-        rcps = None
-        if ask.spec.action.partition(":")[0] in organization.RCP_SERVICES and "/aws-service-role/" not in ctx.principal.role_arn:
-            levels = organization.controls(ctx, account, "RESOURCE_CONTROL_POLICY")
-            rcps = None if levels is None else tuple([self._compiled.named(level, "rcp") for level in levels])
-        if held is None and rcps is None:
-            return own
-        resource: tuple[Named, ...] = ()
-        if held is not None and held.document is not None:
-            kind = "trust" if held.kind == "trust" else "resource"
-            resource = (Named(held.name or ask.resource, self._compiled.policy(held.document, kind)),)
-        return PolicySet(
-            identity=own.identity,
-            resource=resource,
-            boundary=own.boundary,
-            session=own.session,
-            scps=own.scps,
-            rcps=rcps,
-            scopes=own.scopes,
-            resource_required=held.required if held else False,
-            resource_kind=held.kind if held else "resource",
-        )
-
-    def _ask_keys(self, ctx: Context, service: str, ask: Ask, account: str, req: dict[str, Any], hooks: ModuleType | None) -> Keys:
-        prefix = ask.spec.action.partition(":")[0]
-        keys = resource_keys(ctx, ask.resource, account, prefix)
-        if ask.spec.action == PASS_ROLE:
-            keys["iam:passedtoservice"] = passed_to(service)
-            return keys
-        keys |= {**call_keys(ctx, ask.spec, req), **ask.keys}
-        more = getattr(hooks, "condition_keys", None)
-        return keys | more(ctx, req, ask.spec.action, ask.resource) if more is not None else keys
-
-    def _hooks(self, service: str) -> ModuleType | None:
+    def hooks(self, service: str) -> ModuleType | None:
+        """The module in which a service tells of its resources' policies; None if it has none."""
         found = self._services.service(service)
-        module: ModuleType | None = getattr(found.package, "policy", None) if found else None
-        return module
-
-    # The verdict
-
-    def _refuse(self, ctx: Context, operation: OperationModel, request: AuthzRequest, decision: Decision) -> None:
-        service = operation.service
-        self.denials.denied(ctx, request, decision, explain.denial_message(request, decision), enforced=self.mode == "enforce")
-        if self.mode != "enforce":
-            return
-        encoded = ""
-        if service.protocol == "ec2":
-            encoded = encoded_message.encode(_told(request, decision), ctx.world.seed)
-        raise explain.access_denied(service.name, service.protocol, request, decision, encoded)
+        return found.policy if found else None
 
 
-def _resource(hooks: ModuleType | None, ctx: Context, arn: str) -> ResourcePolicy | None:
+def resource_policy(hooks: ModuleType | None, ctx: Context, arn: str) -> ResourcePolicy | None:
+    """A resource's owner and policy, as its service tells; None where it has neither."""
     hook = getattr(hooks, "resource_policy", None)
     found: ResourcePolicy | None = hook(ctx, arn) if hook is not None and arn != "*" else None
     return found
 
 
-def _account_in(arn: str) -> str:
+def account_in(arn: str) -> str:
+    """The account that an ARN names; "" if it names none."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 and len(parts[4]) == 12 and parts[4].isdecimal() else ""
-
-
-def _told(request: AuthzRequest, decision: Decision) -> dict[str, Any]:
-    """What DecodeAuthorizationMessage says. Source: its page in the STS API Reference."""
-    conditions = [
-        {"key": key, "values": {"items": [{"value": item} for item in (value if isinstance(value, tuple) else (value,))]}}
-        for key, value in sorted(request.context.items())
-    ]
-    matched = [{"statementId": decision.statement, "effect": "DENY", "sourcePolicyId": decision.policy}] if decision.explicit else []
-    return {
-        "allowed": False,
-        "explicitDeny": decision.explicit,
-        "matchedStatements": {"items": matched},
-        "failures": {"items": []},
-        "context": {
-            "principal": {"id": request.principal.user_id, "arn": request.principal.arn},
-            "action": request.action,
-            "resource": request.resource,
-            "conditions": {"items": conditions},
-        },
-    }

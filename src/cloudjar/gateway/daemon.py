@@ -9,10 +9,10 @@ import resource
 import shutil
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import uvloop
 
 from cloudjar import __version__
@@ -37,8 +37,7 @@ class CannotStart(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """What a daemon is started with."""
 
     home: Path

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cloudjar.kernel.context import Call, Context
+from cloudjar.kernel.context import Call, Context, Unit
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import ANONYMOUS, Principal
 from cloudjar.kernel.world import World
@@ -97,7 +97,7 @@ async def _answer(jar: Jar, world: World, request: Request) -> Response:
         headers=request.headers,
     )
     principal = await _caller(jar, world, place, request, body) if url.auth == "AWS_IAM" else ANONYMOUS
-    ctx = Context(world, None, account=place.account, region=place.region, principal=principal, call_info=info)
+    ctx = Context(world, place.account, place.region, principal, info, Unit())
     _check_allowed(jar, ctx, url)
     event = http_events.event(
         url_id=id,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
+
+import msgspec
 
 from cloudjar.gateway.limits import KIB
 
@@ -39,8 +40,7 @@ class Refused(Exception):
         self.reason = reason
 
 
-@dataclass(slots=True)
-class Head:
+class Head(msgspec.Struct):
     """A request's line and headers, and what they say about its body."""
 
     method: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 KIB = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Times are in ticks of `tick_seconds`; they run only while the server waits for the client."""
 
     head_bytes: int = 64 * KIB

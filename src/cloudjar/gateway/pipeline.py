@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloudjar.gateway import checkip, function_urls, own
 from cloudjar.kernel.clock import monotonic_seconds
-from cloudjar.kernel.context import Call, Context
+from cloudjar.kernel.context import Call, Context, Unit
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.principal import ANONYMOUS
 from cloudjar.kernel.store import StoreFull
@@ -52,7 +52,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         service = jar.services.service(target.service)
 
         # What HTTP asks beside the operations: S3's preflights and websites.
-        edge = getattr(service.package, "edge", None) if service else None
+        edge = service.edge if service else None
         if edge is not None and edge.claims(request):
             ctx = _nobody(world, target, request, request_id)
             response = await edge.answer(ctx, request, target.path)
@@ -78,23 +78,18 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             edge.check_body(request, operation.name, body)
         req = jar.codec.parse(target, request, body, found).params
         validate(operation, req)
-        ctx = Context(
-            world,
-            None,
-            account=principal.account or DEFAULT_ACCOUNT,
-            region=target.region or DEFAULT_REGION,
-            principal=principal,
-            call_info=Call(
-                request_id=request_id,
-                service=target.service,
-                operation=operation.name,
-                url=f"{request.scheme}://{request.host or f'localhost:{request.port}'}",
-                source_ip=request.peer,
-                user_agent=request.headers.get("user-agent", ""),
-                secure=request.scheme == "https",
-                headers=request.headers,
-            ),
+        headers = request.headers
+        info = Call(
+            request_id=request_id,
+            service=target.service,
+            operation=operation.name,
+            url=f"{request.scheme}://{headers.get('host') or f'localhost:{request.port}'}",
+            source_ip=request.peer,
+            user_agent=headers.get("user-agent", ""),
+            secure=request.scheme == "https",
+            headers=headers,
         )
+        ctx = Context(world, principal.account or DEFAULT_ACCOUNT, target.region or DEFAULT_REGION, principal, info, Unit())
 
         # Authorize and run: one transaction for a `def`; an `async def`, or what a `def` has left to do, opens its own.
         while True:
@@ -153,4 +148,4 @@ def _nobody(world: World, target: Route, request: Request, request_id: str) -> C
     url = f"{request.scheme}://{request.host}"
     info = Call(request_id=request_id, service=target.service, url=url, source_ip=request.peer, secure=request.scheme == "https")
     region = target.region or DEFAULT_REGION
-    return Context(world, None, account=DEFAULT_ACCOUNT, region=region, principal=ANONYMOUS, call_info=info)
+    return Context(world, DEFAULT_ACCOUNT, region, ANONYMOUS, info, Unit())

@@ -8,12 +8,12 @@ arn)`, the service's own condition keys, in lower case, as far as they cannot be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class ResourcePolicy:
+
+class ResourcePolicy(msgspec.Struct, frozen=True):
     """A resource's owner and, if it has one, its policy."""
 
     account: str

@@ -8,6 +8,8 @@ from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from cloudjar.kernel import events, keys, paging, timers
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.errors import AwsError
@@ -29,82 +31,50 @@ SEEN_KEPT = 64
 """Records that a transaction remembers having read."""
 
 
-class Call:
+class Call(msgspec.Struct, kw_only=True):
     """What is known of the request behind a context; timers and listeners have an empty one."""
 
-    __slots__ = ("headers", "operation", "request_id", "secure", "service", "source_ip", "url", "user_agent", "via")
-
-    def __init__(
-        self,
-        *,
-        request_id: str = "",
-        service: str = "",
-        operation: str = "",
-        url: str = "",
-        source_ip: str = "",
-        user_agent: str = "",
-        secure: bool = False,
-        headers: Mapping[str, str] = MappingProxyType({}),
-        via: tuple[str, ...] = (),
-    ) -> None:
-        self.request_id = request_id
-        self.service = service
-        self.operation = operation
-        self.url = url
-        """Scheme, host and port that the client used, "http://localhost:4566": what URLs in answers start with."""
-        self.source_ip = source_ip
-        self.user_agent = user_agent
-        self.secure = secure
-        self.headers = headers
-        """The request's headers, names in lower case; empty in calls between services."""
-        self.via = via
-        """The services through which a call came, in order: "cloudformation.amazonaws.com"; empty for the client's own."""
+    request_id: str = ""
+    service: str = ""
+    operation: str = ""
+    url: str = ""
+    """Scheme, host and port that the client used, "http://localhost:4566": what URLs in answers start with."""
+    source_ip: str = ""
+    user_agent: str = ""
+    secure: bool = False
+    headers: Mapping[str, str] = MappingProxyType({})
+    """The request's headers, names in lower case; empty in calls between services."""
+    via: tuple[str, ...] = ()
+    """The services through which a call came, in order: "cloudformation.amazonaws.com"; empty for the client's own."""
 
 
-class Unit:
+class Unit(msgspec.Struct):
     """The transaction that is open and its instant, shared by all views of one piece of work: `at`, `assume` and the rest
     follow when it opens and when it ends."""
 
-    __slots__ = ("now", "txn")
-
-    def __init__(self, txn: Transaction | None, now: datetime | None) -> None:
-        self.txn = txn
-        self.now = now
+    txn: Transaction | None = None
+    now: datetime | None = None
 
 
-class Context:
+class Context(msgspec.Struct, eq=False):
     """State, time and the rest of the cloud, as one principal sees them in one account and Region.
 
     In a `def` operation, a timer or a listener, everything happens in the one transaction that is open. In an
     `async def`, state is touched inside `with ctx.transaction():`, where nothing may be awaited.
     """
 
-    __slots__ = ("_unit", "account", "call_info", "principal", "region", "world")
-
-    def __init__(
-        self,
-        world: World,
-        txn: Transaction | None,
-        *,
-        account: str,
-        region: str,
-        principal: Principal,
-        now: datetime | None = None,
-        call_info: Call | None = None,
-        unit: Unit | None = None,
-    ) -> None:
-        self.world = world
-        self.account = account
-        self.region = region
-        self.principal = principal
-        self.call_info = call_info or Call()
-        self._unit = unit or Unit(txn, now)
+    world: World
+    account: str
+    region: str
+    principal: Principal
+    call_info: Call
+    unit: Unit
 
     # State
 
     def get(self, type_: type[R], *key: keys.Part) -> R | None:
         """The record with this key in this account and Region, or None."""
-        table, txn = type_.__table__, self._unit.txn
+        table, txn = type_.__table__, self.unit.txn
         if txn is None:
             txn = self._open()
         full = table.prefix(self.account, self.region) + keys.encode(key)
@@ -182,7 +152,7 @@ class Context:
         return self._open().bytes_written > 0
 
     def _open(self) -> Transaction:
-        txn = self._unit.txn
+        txn = self.unit.txn
         if txn is None:
             raise RuntimeError("no transaction is open: use `with ctx.transaction():`")
         return txn
@@ -192,7 +162,7 @@ class Context:
     @property
     def now(self) -> datetime:
         """The one instant of this transaction, in world time."""
-        unit = self._unit
+        unit = self.unit
         if unit.txn is None or unit.now is None:
             unit.now = self.world.clock.now()
         return unit.now
@@ -223,7 +193,7 @@ class Context:
         A microsecond: points are added up in memory. In a transaction, once it has committed.
         """
         series = (self.account, self.region, namespace, name, dimensions, unit)
-        txn = self._unit.txn
+        txn = self.unit.txn
         if txn is None:
             self.world.meter.add(series, value)
         else:
@@ -261,15 +231,7 @@ class Context:
 
     def at(self, *, account: str | None = None, region: str | None = None, principal: Principal | None = None) -> Context:
         """The same transaction, seen from another account or Region, or as another principal."""
-        return Context(
-            self.world,
-            None,
-            account=account or self.account,
-            region=region or self.region,
-            principal=principal or self.principal,
-            unit=self._unit,
-            call_info=self.call_info,
-        )
+        return Context(self.world, account or self.account, region or self.region, principal or self.principal, self.call_info, self.unit)
 
     # Names
 
@@ -350,12 +312,12 @@ class ContextTransaction:
 
     def __enter__(self) -> None:
         ctx = self._ctx
-        unit = ctx._unit
+        unit = ctx.unit
         if unit.txn is None:
             # The store's own steps, without the object that stands for them: every call is here.
             self._inner: Any = None
             unit.txn = ctx.world.store.begin()
-            unit.now = ctx.world.clock.now()
+            unit.now = None
         else:
             self._inner = unit.txn.mark()
             self._inner.__enter__()
@@ -364,7 +326,7 @@ class ContextTransaction:
         if self._inner is not None:
             self._inner.__exit__(kind, error, trace)
             return
-        self._ctx._unit.txn = None
+        self._ctx.unit.txn = None
         if error is None:
             self._ctx.world.store.commit()
         else:

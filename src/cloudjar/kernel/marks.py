@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -12,21 +13,18 @@ MARK = "__cloudjar__"
 """The attribute that a marked function carries: an instance of one of the classes below."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperationMark:
+class OperationMark(msgspec.Struct, frozen=True):
     on: Callable[[Any, dict[str, Any]], Any] | None = None
     """(ctx, req) -> the ARN or ARNs that IAM is asked about; None means "*"."""
     modelled: bool = False
     """True where state and answers are right but nothing outside moves."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimerMark:
+class TimerMark(msgspec.Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class EventMark:
+class EventMark(msgspec.Struct, frozen=True):
     source: str
     """A source, or the beginning of one and a star: "aws.*"."""
     detail_type: str | None
@@ -38,18 +36,15 @@ class EventMark:
         return self.detail_type in (None, detail_type)
 
 
-@dataclass(frozen=True, slots=True)
-class EffectMark:
+class EffectMark(msgspec.Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class TargetMark:
+class TargetMark(msgspec.Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class GaugesMark:
+class GaugesMark(msgspec.Struct, frozen=True):
     namespace: str
     names: frozenset[str]
     """The metrics that it tells."""

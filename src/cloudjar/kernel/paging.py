@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.records import R
 from cloudjar.kernel.rows import Rows
 
 
-@dataclass(frozen=True, slots=True)
-class PageMembers:
+class PageMembers(msgspec.Struct, frozen=True):
     """Which members of an operation carry its pages, from botocore's paginator data."""
 
     input_token: str

@@ -16,7 +16,7 @@ import msgspec
 from cloudjar.kernel import effects, events, keys, timers
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.clock import Clock, ClockState, wall_seconds
-from cloudjar.kernel.context import Call, Context
+from cloudjar.kernel.context import Call, Context, Unit
 from cloudjar.kernel.host import Host
 from cloudjar.kernel.ids import Ids, secret_bytes
 from cloudjar.kernel.meter import Meter
@@ -78,11 +78,11 @@ class World:
 
     def context(self, txn: Transaction, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION, handler: str = "") -> Context:
         """A context for background work, as the service whose handler runs."""
-        return Context(self, txn, account=account, region=region, principal=_service_of(handler, account), now=self.clock.now())
+        return Context(self, account, region, _service_of(handler, account), Call(), Unit(txn))
 
     def async_context(self, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION, handler: str = "") -> Context:
         """A context that opens its own transactions."""
-        return Context(self, None, account=account, region=region, principal=_service_of(handler, account), call_info=Call())
+        return Context(self, account, region, _service_of(handler, account), Call(), Unit())
 
     @contextmanager
     def reading(self) -> Iterator[Context]:

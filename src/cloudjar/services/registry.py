@@ -1,16 +1,15 @@
-"""The services that cloudjar has: found by their folders, loaded when first called, checked against the models."""
+"""The services that cloudjar has: found by their folders; each operation loaded when first called, checked against the models."""
 
 from __future__ import annotations
 
 import importlib
-import inspect
 import keyword
-import pkgutil
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from cloudjar.kernel import marks
 from cloudjar.wire.models import Models, OperationModel, ServiceModel
@@ -20,36 +19,103 @@ HERE = Path(__file__).parent
 M = TypeVar("M")
 
 
+_DEFINED = re.compile(r"^(?:async )?def (\w+)\(|^(\w+(?:, \w+)*)(?:: [^=\n]+)? = ", re.MULTILINE)
+"""What a module defines at its top: functions, and names that are assigned."""
+
+
 class Operation:
     """One implemented operation."""
 
-    __slots__ = ("function", "is_async", "mark", "model", "name")
+    __slots__ = ("function", "mark", "model", "name")
 
     def __init__(self, name: str, function: Callable[..., Any], mark: marks.OperationMark, model: OperationModel) -> None:
         self.name = name
         self.function = function
         self.mark = mark
         self.model = model
-        self.is_async = inspect.iscoroutinefunction(function)
+
+
+class Operations(Mapping[str, Operation]):
+    """The operations of a service that cloudjar has, by name.
+
+    The first call of a service should not wait for the modules of all the others: which module defines an operation is read off the
+    text, and the module is loaded when the operation is first asked for. To walk over them loads them all.
+    """
+
+    def __init__(self, package: str, model: ServiceModel) -> None:
+        self._package = package
+        self._model = model
+        self._found: dict[str, Operation | None] = {}
+
+    @cached_property
+    def _modules(self) -> dict[str, list[str]]:
+        """The modules that define an operation's name in Python's spelling, marked or not."""
+        names, found = self._model.by_snake_name, {}
+        for file in sorted((HERE / self._package).glob("*.py")):
+            for match in _DEFINED.finditer(file.read_text()):
+                for name in (match[1] or match[2]).split(", "):
+                    if name in names:
+                        modules: list[str] = found.setdefault(names[name], [])
+                        if file.stem not in modules:
+                            modules.append(file.stem)
+        return found
+
+    def _load(self, name: str) -> Operation | None:
+        attribute = self._model.snake_names[name] if name in self._model.operations else ""
+        for module in self._modules.get(name, ()):
+            function = getattr(importlib.import_module(f"cloudjar.services.{self._package}.{module}"), attribute)
+            mark = getattr(function, marks.MARK, None)
+            if isinstance(mark, marks.OperationMark):
+                return Operation(name, function, mark, self._model.operations[name])
+        return None
+
+    @overload
+    def get(self, name: str, /) -> Operation | None: ...
+    @overload
+    def get(self, name: str, /, default: Any) -> Any: ...
+    def get(self, name: str, /, default: Any = None) -> Any:
+        """The operation, or None where cloudjar does not have it."""
+        try:
+            found = self._found[name]
+        except KeyError:
+            found = self._found[name] = self._load(name)
+        return default if found is None else found
+
+    def __getitem__(self, name: str) -> Operation:
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._modules if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Service:
     """One implemented service."""
 
-    def __init__(self, name: str, model: ServiceModel, operations: dict[str, Operation], package: ModuleType) -> None:
+    def __init__(self, name: str, model: ServiceModel) -> None:
+        package = package_name(name)
         self.name = name
         self.model = model
-        self.operations = operations
-        self.package = package
-        self.tell = _call_metrics(package)
+        self.operations = Operations(package, model)
+        self.edge: Any = _module(package, "edge")
+        """What HTTP asks beside the operations (S3's preflights and websites); None where there is nothing such."""
+        self.policy = _module(package, "policy")
+        """Where the service tells of its resources' policies; see identity/resource_policy.py. None if they have none."""
+        calls: Any = _module(package, "call_metrics")
+        self.tell: Callable[..., None] | None = calls.tell if calls else None
         """Tells CloudWatch of each call that has been answered: (ctx, req, result, failure, seconds); None where none are counted."""
 
 
-def _call_metrics(package: ModuleType) -> Callable[..., None] | None:
-    if not (HERE / package.__name__.rpartition(".")[2] / "call_metrics.py").exists():
-        return None
-    tell: Callable[..., None] = importlib.import_module(f"{package.__name__}.call_metrics").tell
-    return tell
+def _module(package: str, name: str) -> ModuleType | None:
+    return importlib.import_module(f"cloudjar.services.{package}.{name}") if (HERE / package / f"{name}.py").exists() else None
 
 
 class Services:
@@ -73,7 +139,7 @@ class Services:
         """The service of that name, or None if cloudjar has no such service."""
         found = self._loaded.get(name)
         if found is None and name in self.names:
-            found = self._loaded[name] = self._load(name)
+            found = self._loaded[name] = Service(name, self.models.service(name))
         return found
 
     def listeners(self, source: str, detail_type: str) -> list[str]:
@@ -116,25 +182,6 @@ class Services:
                 mark = getattr(function, marks.MARK, None)
                 if isinstance(mark, kind):
                     yield mark, function
-
-    def _load(self, name: str) -> Service:
-        package = importlib.import_module(f"cloudjar.services.{package_name(name)}")
-        model = self.models.service(name)
-        operations: dict[str, Operation] = {}
-        for info in pkgutil.iter_modules(package.__path__):
-            module = importlib.import_module(f"{package.__name__}.{info.name}")
-            for attribute, function in vars(module).items():
-                mark = getattr(function, marks.MARK, None)
-                if not isinstance(mark, marks.OperationMark):
-                    continue
-                operation_name = model.by_snake_name.get(attribute)
-                if operation_name is None:
-                    raise LookupError(f"{module.__name__}.{attribute} is marked @operation, but {name} has no operation of that name")
-                known = operations.get(operation_name)
-                if known is not None and known.function is not function:
-                    raise LookupError(f"{name}:{operation_name} is implemented twice, the second time in {module.__name__}")
-                operations[operation_name] = Operation(operation_name, function, mark, model.operations[operation_name])
-        return Service(name, model, operations, package)
 
 
 def package_name(service: str) -> str:

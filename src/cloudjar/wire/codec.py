@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from cloudjar.kernel.errors import AwsError
 from cloudjar.wire import errors, faults, patches
@@ -25,8 +26,7 @@ MAX_INFLATED = 64 * 1024 * 1024
 """Bytes that a compressed request body may unpack to."""
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """A request, understood."""
 
     service: ServiceModel
@@ -35,8 +35,7 @@ class Call:
     protocol: str
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """The operation that a request is for, with what finding it brought to light."""
 
     operation: OperationModel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 SUFFIXES = (
     ".localhost.localstack.cloud",
@@ -17,8 +17,7 @@ S3_FEATURES = ("s3-accelerate", "s3-fips", "s3-external-1")
 ACCESS_POINTS = ("s3-accesspoint", "s3-accesspoint-fips")
 
 
-@dataclass(slots=True)
-class HostName:
+class HostName(msgspec.Struct):
     """The parts of a service's host name."""
 
     service: str = ""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 
 class BodyTooLarge(Exception):
@@ -50,8 +51,7 @@ class BufferedBody:
             yield self.data
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """One HTTP request, as it came. Nothing is decoded or normalised: S3 keys with `//`, `..` and `%2F` survive."""
 
     method: str
@@ -116,12 +116,11 @@ class FileBody:
             self.close()
 
 
-@dataclass(slots=True)
-class Response:
+class Response(msgspec.Struct):
     """One HTTP answer. A streamed body (async iterator) with a known size carries its own content-length header;
     without one it goes out chunked."""
 
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     """Names in lower case. The server adds content-length (for bytes and files), date, connection."""
     body: bytes | AsyncIterator[bytes] | FileBody = b""

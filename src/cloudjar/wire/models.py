@@ -334,7 +334,12 @@ class ServiceModel:
     @cached_property
     def by_snake_name(self) -> Mapping[str, str]:
         """Operation names by their Python spelling."""
-        return {snake(name): name for name in self.operations}
+        return {python: name for name, python in self.snake_names.items()}
+
+    @cached_property
+    def snake_names(self) -> Mapping[str, str]:
+        """The Python spelling of each operation's name."""
+        return {name: snake(name) for name in self.operations}
 
     @cached_property
     def checks(self) -> Checks:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from cloudjar.kernel.errors import AwsError
 from cloudjar.wire import patches
@@ -18,8 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 CBOR = "smithy-rpc-v2-cbor"
 
 
-@dataclass(slots=True)
-class Route:
+class Route(msgspec.Struct):
     """Where a request goes. Nothing here is checked yet: the signature is identity's to judge."""
 
     service: str
@@ -39,8 +39,7 @@ class Route:
     """The operation and its labels, where they had to be found to tell the service."""
 
 
-@dataclass(slots=True, frozen=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """The credential scope of a signature: who signs, where, for which signing name."""
 
     access_key: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from cloudjar.kernel.errors import AwsError
 from cloudjar.wire.constraints import Constraint, constraints, java
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(slots=True, frozen=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong with a request."""
 
     path: str
@@ -66,8 +66,7 @@ def s3(problems: list[Problem], operation: OperationModel) -> AwsError:
     return AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
 
 
-@dataclass(slots=True, frozen=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """How a service validates: what it looks at, and how it refuses."""
 
     refuse: Refuse

@@ -13,9 +13,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudjar.identity.accessed import Accessed
-from cloudjar.identity.principal_keys import GLOBAL_REGIONS
-from cloudjar.identity.service_reference import prefix_of
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import Principal
@@ -136,6 +133,8 @@ class Recorder:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+        from cloudjar.identity.accessed import Accessed
+
         notes, self._notes = self._notes, []
         while notes:
             try:
@@ -161,6 +160,9 @@ def _any_trail_wants_data(ctx: Context) -> bool:
 
 def place(service: str, region: str) -> str:
     """The Region in whose trail a call is: that of a service without Regions is its home."""
+    from cloudjar.identity.principal_keys import GLOBAL_REGIONS
+    from cloudjar.identity.service_reference import prefix_of
+
     return GLOBAL_REGIONS.get(prefix_of(service)) or region
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
@@ -20,8 +20,7 @@ NOTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Re
 EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(msgspec.Struct, frozen=True):
     """What a principal's own side says. None means that there is no such limit; an empty tuple is one that allows nothing."""
 
     identity: tuple[Document, ...] = ()
