@@ -50,12 +50,13 @@ class Operations(Mapping[str, Operation]):
     @cached_property
     def _modules(self) -> dict[str, list[str]]:
         """The modules that define an operation's name in Python's spelling, marked or not."""
-        names, found = self._model.by_snake_name, {}
+        names = self._model.by_snake_name
+        found: dict[str, list[str]] = {}
         for file in sorted((HERE / self._package).glob("*.py")):
             for match in _DEFINED.finditer(file.read_text()):
                 for name in (match[1] or match[2]).split(", "):
                     if name in names:
-                        modules: list[str] = found.setdefault(names[name], [])
+                        modules = found.setdefault(names[name], [])
                         if file.stem not in modules:
                             modules.append(file.stem)
         return found

@@ -5,10 +5,11 @@ Source: "Amazon S3 server access log format" in the Amazon S3 User Guide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
@@ -37,8 +38,7 @@ class LogLine(Record):
     text: str
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """What the request alone does not say of a call."""
 
     operation: str

@@ -19,7 +19,6 @@ from cloudjar.services.s3.checksums import ALGORITHMS
 from cloudjar.services.s3.cors import answer_headers, preflight
 from cloudjar.services.s3.payload import check_claim, check_md5
 from cloudjar.services.s3.website_hosts import website_bucket
-from cloudjar.services.s3.websites import serve
 from cloudjar.wire.http import Request, Response
 
 
@@ -35,6 +34,9 @@ async def answer(ctx: Context, request: Request, path: str) -> Response:
     if request.method == "OPTIONS":
         with ctx.transaction():
             return Response(200, preflight(ctx, name, key, request.headers))
+    # Most jars never serve a website.
+    from cloudjar.services.s3.websites import serve
+
     return await serve(ctx, name, unquote(key), request)
 
 

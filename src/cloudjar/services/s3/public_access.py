@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cloudjar.identity.policy import PolicyDocument, Statement
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.s3.access_points import of_account
 from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
+
+if TYPE_CHECKING:
+    from cloudjar.identity.policy import PolicyDocument, Statement
 
 _NARROWING = frozenset(
     {
