@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from cloudjar.services.cloudwatch.evaluation import judged
+from cloudjar.services.cloudwatch.judging import judged
 
 
 def alarm(cloudwatch, name="a", **more):
@@ -64,6 +64,13 @@ def test_an_alarm_follows_its_metric(world, cloudwatch):
         ([0, 9], 3, "breaching", "OK", "OK"),
         ([0, 9, 9], 2, "missing", "OK", "ALARM"),
         ([0, 0, 9], 2, "ignore", "ALARM", "OK"),
+        ([9, 0], 2, "ignore", "ALARM", "OK"),
+        ([9, 0], 2, "missing", "ALARM", "OK"),
+        ([9, 0], 2, "breaching", "OK", "ALARM"),
+        ([0], 2, "ignore", "ALARM", "OK"),
+        ([0], 2, "breaching", "OK", "ALARM"),
+        ([9], 2, "missing", "OK", "ALARM"),
+        ([9], 2, "ignore", "OK", "OK"),
     ],
 )
 def test_m_of_n_and_missing_points_are_treated_as_the_user_guide_says(values, wanted, missing, before, after):
@@ -74,7 +81,7 @@ def test_m_of_n_and_missing_points_are_treated_as_the_user_guide_says(values, wa
         "DatapointsToAlarm": wanted,
         "TreatMissingData": missing,
     }
-    assert judged(settings, values, before) == after
+    assert judged(settings, [value > 5 for value in values], before) == after
 
 
 def test_an_alarm_may_watch_an_expression(world, cloudwatch):
@@ -140,7 +147,7 @@ def test_composite_alarms_cannot_go_round_in_a_circle(cloudwatch, aws_error):
         ({"DatapointsToAlarm": 2}, "ValidationError"),
         ({"TreatMissingData": "guess"}, "ValidationError"),
         ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "NotImplemented"),
-        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "NotImplemented"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ValidationError"),
         ({"Period": 61}, "InvalidParameterValue"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -10,14 +11,15 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.cloudwatch import errors, metrics_insights
+from cloudjar.services.cloudwatch import contributors, detectors, errors
+from cloudjar.services.cloudwatch.judging import BANDS
 from cloudjar.services.cloudwatch.queries import check_period, check_queries
 from cloudjar.services.cloudwatch.statistics import is_statistic
 
 METRIC, COMPOSITE = "MetricAlarm", "CompositeAlarm"
 ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 MISSING = ("breaching", "notBreaching", "ignore", "missing")
-_REFUSED = ("EvaluationWindow", "WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval", "ActionConfiguration")
+_REFUSED = ("WarmUpConfiguration", "EvaluationCriteria", "EvaluationInterval", "ActionConfiguration")
 _REFUSED_COMPOSITE = ("ActionConfiguration",)
 _ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit")
 
@@ -70,12 +72,13 @@ def put_metric_alarm(ctx: Context, req: dict[str, Any]) -> None:
     for member in _REFUSED:
         if member in req:
             raise not_implemented("cloudwatch", "PutMetricAlarm", member)
+    if "WallClockWindow" in (req.get("EvaluationWindow") or {}):
+        raise not_implemented("cloudwatch", "PutMetricAlarm", "WallClockWindow")
     _check_actions("PutMetricAlarm", req)
-    for member in ("EvaluationPeriods", "ComparisonOperator", "Threshold"):
+    for member in ("EvaluationPeriods", "ComparisonOperator"):
         if member not in req:
             raise errors.validation(f"The parameter {member} is required.")
-    if "ThresholdMetricId" in req or req["ComparisonOperator"].endswith(("UpperThreshold", "LowerThreshold")):
-        raise not_implemented("cloudwatch", "PutMetricAlarm", "anomaly detection")
+    _check_threshold(req)
     if req.get("DatapointsToAlarm", 1) > req["EvaluationPeriods"]:
         raise errors.validation("The parameter DatapointsToAlarm must be less than or equal to EvaluationPeriods.")
     if req.get("TreatMissingData") not in (None, *MISSING):
@@ -86,7 +89,32 @@ def put_metric_alarm(ctx: Context, req: dict[str, Any]) -> None:
         _check_metrics(req)
     else:
         _check_one_metric(req)
+    if band := _banded(req):
+        detectors.need(ctx, req["Metrics"], band)
+    contributors.forget(ctx, req["AlarmName"])
     watch(ctx, _put(ctx, METRIC, req))
+
+
+def _check_threshold(req: dict[str, Any]) -> None:
+    """An alarm has a threshold, or a band; each with its own operators."""
+    on_band = req["ComparisonOperator"] in BANDS
+    if on_band != ("ThresholdMetricId" in req):
+        missing = "ThresholdMetricId" if on_band else "Threshold"
+        raise errors.validation(f"The parameter {missing} is required for the ComparisonOperator {req['ComparisonOperator']}.")
+    if not on_band and "Threshold" not in req:
+        raise errors.validation("The parameter Threshold is required.")
+    if on_band and "Threshold" in req:
+        raise errors.validation("The parameters Threshold and ThresholdMetricId must not be specified together.")
+    if on_band and not _banded(req):
+        raise errors.validation("ThresholdMetricId must be the Id of an ANOMALY_DETECTION_BAND expression in Metrics over another of them.")
+
+
+def _banded(req: dict[str, Any]) -> str:
+    """The id of the query that the band of an alarm is about, or ""."""
+    queries = {query["Id"]: query for query in req.get("Metrics") or ()}
+    band = queries.get(req.get("ThresholdMetricId", ""), {}).get("Expression", "")
+    found = re.match(rf"\s*{detectors.BAND}\s*\(\s*(\w+)", band)
+    return found[1] if found and found[1] in queries else ""
 
 
 def _check_one_metric(req: dict[str, Any]) -> None:
@@ -107,11 +135,8 @@ def _check_metrics(req: dict[str, Any]) -> None:
         if member in req:
             raise errors.validation(f"The parameter {member} must not be specified together with Metrics.")
     check_queries(req["Metrics"])
-    for query in req["Metrics"]:
-        expression = query.get("Expression", "")
-        if metrics_insights.is_select(expression) and metrics_insights.parse(expression).groups:
-            raise not_implemented("cloudwatch", "PutMetricAlarm", "Metrics Insights queries with GROUP BY")
-    if sum(query.get("ReturnData", True) for query in req["Metrics"]) != 1:
+    shown = [query for query in req["Metrics"] if query.get("ReturnData", True) and query["Id"] != req.get("ThresholdMetricId")]
+    if len(shown) != 1:
         raise errors.validation("Exactly one element of the metrics list should return data.")
 
 
@@ -167,21 +192,23 @@ def delete_alarms(ctx: Context, req: dict[str, Any]) -> None:
     from cloudjar.services.cloudwatch.suppression import suppressor_of
 
     names = req["AlarmNames"]
-    absent = [name for name in names if ctx.get(Alarm, name) is None]
-    if absent:
-        raise errors.alarms_not_found(absent)
+    found = [alarm for name in dict.fromkeys(names) if (alarm := ctx.get(Alarm, name))]
+    # Names that are wrong do not keep the others from being deleted.
+    if not found:
+        raise errors.alarms_not_found(names)
+    if sum(alarm.kind == COMPOSITE for alarm in found) > 1:
+        raise errors.validation("At most one composite alarm can be deleted in one operation.")
     for alarm in ctx.where(Alarm).filtered(lambda alarm: alarm.kind == COMPOSITE and alarm.name not in names):
         used = (children(ctx, alarm.settings["AlarmRule"]) | {suppressor_of(alarm.settings)}).intersection(names)
         if used:
             raise errors.validation(f"Cannot delete {sorted(used)[0]} as there are composite alarm(s) depending on it.")
-    for name in names:
-        found = ctx.get(Alarm, name)
-        if found:
-            ctx.cancel(found.timer)
-            if found.release:
-                ctx.cancel(found.release)
-            ctx.delete(found)
-            ctx.set_tags(alarm_arn(ctx, name), {})
+    for alarm in found:
+        contributors.forget(ctx, alarm.name)
+        ctx.cancel(alarm.timer)
+        if alarm.release:
+            ctx.cancel(alarm.release)
+        ctx.delete(alarm)
+        ctx.set_tags(alarm_arn(ctx, alarm.name), {})
 
 
 @operation(on=on_alarms)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from cloudjar.kernel import tags
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record
 from cloudjar.services.cloudwatch import errors
@@ -43,8 +43,8 @@ def on_dashboards(ctx: Context, req: dict[str, Any]) -> list[str]:
 
 @operation(on=on_dashboard)
 def put_dashboard(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req.get("Tags"):
-        raise not_implemented("cloudwatch", "PutDashboard", "Tags")
+    given = tags.from_list(req.get("Tags"))
+    tags.check(given, "InvalidParameterValue")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", req["DashboardName"]):
         raise errors.invalid_value(f"The value {req['DashboardName']} for field DashboardName contains invalid characters.")
     try:
@@ -55,6 +55,9 @@ def put_dashboard(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.dashboard_is_no_json()
     if found := list(_problems(body)):
         raise errors.bad_dashboard(found)
+    # Tags of a dashboard that is there already are changed with TagResource alone.
+    if ctx.get(Dashboard, req["DashboardName"]) is None:
+        ctx.set_tags(dashboard_arn(ctx, req["DashboardName"]), given)
     ctx.put(Dashboard(req["DashboardName"], req["DashboardBody"], ctx.now))
     return {"DashboardValidationMessages": []}
 
@@ -110,6 +113,7 @@ def delete_dashboards(ctx: Context, req: dict[str, Any]) -> None:
         if found is None:
             raise errors.dashboard_not_found(name)
         ctx.delete(found)
+        ctx.set_tags(dashboard_arn(ctx, name), {})
 
 
 @operation()

@@ -60,3 +60,7 @@ def bad_dashboard(problems: list[tuple[str, str]]) -> AwsError:
 def dashboard_is_no_json() -> AwsError:
     message = "The field DashboardBody must be a valid JSON object"
     return AwsError("InvalidParameterInput", message, members={"dashboardValidationMessages": [{"DataPath": "/", "Message": message}]})
+
+
+def detector_not_found() -> AwsError:
+    return AwsError("ResourceNotFoundException", "Unknown anomaly detector", members={"ResourceType": "AnomalyDetector"})

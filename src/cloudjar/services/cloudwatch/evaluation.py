@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,18 +11,14 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import timer
 from cloudjar.kernel.records import replace
+from cloudjar.services.cloudwatch import contributors, metrics_insights
 from cloudjar.services.cloudwatch.alarms import Alarm
+from cloudjar.services.cloudwatch.judging import Watched, judged
 from cloudjar.services.cloudwatch.metrics import floor
+from cloudjar.services.cloudwatch.own import look
 from cloudjar.services.cloudwatch.queries import Run
-from cloudjar.services.cloudwatch.series import Points
 from cloudjar.services.cloudwatch.states import change
 
-COMPARE: dict[str, tuple[Callable[[float, float], bool], str]] = {
-    "GreaterThanOrEqualToThreshold": (operator.ge, "greater than or equal to"),
-    "GreaterThanThreshold": (operator.gt, "greater than"),
-    "LessThanThreshold": (operator.lt, "less than"),
-    "LessThanOrEqualToThreshold": (operator.le, "less than or equal to"),
-}
 EXTRA_PERIODS = 2
 """How many periods more than it needs an alarm looks at, for points that come late."""
 
@@ -54,26 +49,31 @@ def evaluate(ctx: Context, name: str) -> None:
     if alarm is None:
         return
     alarm = ctx.put(replace(alarm, timer=ctx.after(evaluate, name, seconds=_interval(alarm))))
-    settings = alarm.settings
-    period, periods = period_of(alarm), settings["EvaluationPeriods"]
+    period, periods = period_of(alarm), alarm.settings["EvaluationPeriods"]
     end = floor(ctx.now, period)
     try:
-        found = _points(ctx, alarm, end - timedelta(seconds=period * (periods + EXTRA_PERIODS)), end + timedelta(seconds=period))
+        found = _watched(ctx, alarm, end - timedelta(seconds=period * (periods + EXTRA_PERIODS)), end + timedelta(seconds=period))
     except AwsError as error:
-        change(ctx, alarm, "INSUFFICIENT_DATA", f"Evaluation failed: {error.message}", "")
+        if alarm.state != "INSUFFICIENT_DATA":
+            change(ctx, alarm, "INSUFFICIENT_DATA", f"Evaluation failed: {error.message}", "")
         return
-    # The period that is not over counts once it has data.
-    last = end if end in found else end - timedelta(seconds=period)
-    first = last - timedelta(seconds=period * (periods + EXTRA_PERIODS - 1))
-    recent = {time: value for time, value in sorted(found.items(), reverse=True) if first <= time <= last}
-    used = dict(list(recent.items())[:periods])
-    state = judged(settings, list(used.values()), alarm.state)
+    if groups_of(alarm):
+        contributors.evaluate(ctx, alarm, [(one, _verdict(ctx, alarm, one, end)) for one in found])
+        return
+    state, reason, data = _verdict(ctx, alarm, found[0] if found else Watched({}, {}), end)(alarm.state)
     if state != alarm.state:
-        reason, data = _reason(ctx, alarm, state, used, last)
-        change(ctx, alarm, state, reason, data)
+        change(ctx, alarm, state, reason(), data())
 
 
-def _points(ctx: Context, alarm: Alarm, start: datetime, end: datetime) -> Points:
+def groups_of(alarm: Alarm) -> list[str]:
+    """What the Metrics Insights query that an alarm watches is grouped by."""
+    if "Metrics" not in alarm.settings:
+        return []
+    expression = next(query for query in alarm.settings["Metrics"] if query.get("ReturnData", True)).get("Expression", "")
+    return metrics_insights.parse(expression).groups if metrics_insights.is_select(expression) else []
+
+
+def _watched(ctx: Context, alarm: Alarm, start: datetime, end: datetime) -> list[Watched]:
     settings = alarm.settings
     if "Metrics" in settings:
         queries = settings["Metrics"]
@@ -83,72 +83,86 @@ def _points(ctx: Context, alarm: Alarm, start: datetime, end: datetime) -> Point
         if settings.get("Unit"):
             stat["Unit"] = settings["Unit"]
         queries = [{"Id": "m", "MetricStat": stat}]
-    query = next(query for query in queries if query.get("ReturnData", True))
-    series = Run(ctx, queries, start, end).results(query)
-    return series[0][1] if series else {}
+    band_id = settings.get("ThresholdMetricId")
+    query = next(query for query in queries if query.get("ReturnData", True) and query["Id"] != band_id)
+    run = Run(ctx, queries, start, end)
+    if groups := groups_of(alarm):
+        select = metrics_insights.parse(query["Expression"])
+        look(ctx)
+        series = metrics_insights.run(ctx, select, start, end, period_of(alarm))
+        return [Watched(dict(zip(groups, key, strict=True)), points) for key, points in series]
+    found = run.results(query)
+    points = found[0][1] if found else {}
+    if not band_id:
+        return [Watched({}, points)]
+    bounds = run.value(band_id)
+    upper, lower = bounds if isinstance(bounds, list) and len(bounds) == 2 else ({}, {})
+    # A point of which nothing is expected yet tells nothing.
+    return [Watched({}, {time: value for time, value in points.items() if time in upper}, (upper, lower))]
 
 
-def judged(settings: dict[str, Any], values: list[float], state: str) -> str:
-    """The state that the most recent values (at most EvaluationPeriods of them) mean.
-
-    Source: "Configuring how CloudWatch alarms treat missing data" in the user guide.
-    """
-    compare, _ = COMPARE[settings["ComparisonOperator"]]
-    threshold = float(settings["Threshold"])
-    needed = int(settings["EvaluationPeriods"])
-    wanted = int(settings.get("DatapointsToAlarm") or needed)
-    treatment = settings.get("TreatMissingData") or "missing"
-    breaching = sum(compare(value, threshold) for value in values)
-    absent = needed - len(values)
-    if breaching >= wanted or (treatment == "breaching" and breaching + absent >= wanted):
-        return "ALARM"
-    if treatment in ("breaching", "notBreaching"):
-        return "OK"
-    if treatment == "ignore":
-        # So many good points that no missing one could change it.
-        return "OK" if len(values) - breaching > needed - wanted else state
-    if not values:
-        return "INSUFFICIENT_DATA"
-    return "ALARM" if breaching == len(values) else "OK"
+Verdict = Callable[[str], tuple[str, Callable[[], str], Callable[[], str]]]
+"""From the state so far to the new one, and what makes its reason and its data."""
 
 
-def _reason(ctx: Context, alarm: Alarm, state: str, used: Points, last: datetime) -> tuple[str, str]:
+def _verdict(ctx: Context, alarm: Alarm, watched: Watched, end: datetime) -> Verdict:
+    settings, period = alarm.settings, period_of(alarm)
+    # The period that is not over counts once it has data.
+    last = end if end in watched.points else end - timedelta(seconds=period)
+    first = last - timedelta(seconds=period * (settings["EvaluationPeriods"] + EXTRA_PERIODS - 1))
+    recent = [time for time in sorted(watched.points, reverse=True) if first <= time <= last]
+    used = recent[: settings["EvaluationPeriods"]]
+    breaches = [watched.breaches(settings, time) for time in used]
+
+    def verdict(state: str) -> tuple[str, Callable[[], str], Callable[[], str]]:
+        new = judged(settings, breaches, state)
+        return new, lambda: _reason(settings, watched, new, used, breaches), lambda: _data(ctx, alarm, watched, used, last)
+
+    return verdict
+
+
+def _data(ctx: Context, alarm: Alarm, watched: Watched, used: list[datetime], last: datetime) -> str:
     settings = alarm.settings
-    compare, words = COMPARE[settings["ComparisonOperator"]]
-    threshold, needed = float(settings["Threshold"]), settings["EvaluationPeriods"]
+    told: dict[str, Any] = {
+        "version": "1.0",
+        "queryDate": _stamp(ctx.now),
+        "startDate": _stamp(min(used, default=last)),
+        **{name: settings[member] for name, member in (("statistic", "Statistic"), ("unit", "Unit")) if member in settings},
+        "period": period_of(alarm),
+        "recentDatapoints": [watched.points[time] for time in reversed(used)],
+    }
+    if watched.band is None:
+        told["threshold"] = float(settings["Threshold"])
+    else:
+        upper, lower = watched.band
+        told["recentLowerThresholds"] = [lower[time] for time in reversed(used)]
+        told["recentUpperThresholds"] = [upper[time] for time in reversed(used)]
+    told["evaluatedDatapoints"] = [{"timestamp": _stamp(time), "value": watched.points[time]} for time in used]
+    return json.dumps(told, separators=(",", ":"))
+
+
+def _reason(settings: dict[str, Any], watched: Watched, state: str, used: list[datetime], breaches: list[bool]) -> str:
+    needed = settings["EvaluationPeriods"]
     wanted = settings.get("DatapointsToAlarm") or needed
-    data = json.dumps(
-        {
-            "version": "1.0",
-            "queryDate": _stamp(ctx.now),
-            "startDate": _stamp(min(used, default=last)),
-            **{name: settings[member] for name, member in (("statistic", "Statistic"), ("unit", "Unit")) if member in settings},
-            "period": period_of(alarm),
-            "recentDatapoints": list(reversed(used.values())),
-            "threshold": threshold,
-            "evaluatedDatapoints": [{"timestamp": _stamp(time), "value": value} for time, value in used.items()],
-        },
-        separators=(",", ":"),
-    )
     if state == "INSUFFICIENT_DATA":
-        return f"Insufficient Data: {needed} datapoint{'s were' if needed > 1 else ' was'} unknown.", data
-    shown = [(time, value) for time, value in used.items() if compare(value, threshold) == (state == "ALARM")]
+        return f"Insufficient Data: {needed} datapoint{'s were' if needed > 1 else ' was'} unknown."
+    shown = [time for time, breach in zip(used, breaches, strict=True) if breach == (state == "ALARM")]
     if not shown:
         treated = "Breaching" if state == "ALARM" else "NonBreaching"
-        return f"Threshold Crossed: no datapoints were received for {needed} periods and {needed} missing datapoints were treated as " + (
-            f"[{treated}]."
-        ), data
-    points = ", ".join(f"{value} ({time.strftime('%d/%m/%y %H:%M:%S')})" for time, value in shown)
-    plural = len(shown) > 1
-    verb = "were" if plural else "was"
+        return (
+            f"Threshold Crossed: no datapoints were received for {needed} period{'s' if needed > 1 else ''} and {needed} missing "
+            f"datapoint{'s were' if needed > 1 else ' was'} treated as [{treated}]."
+        )
+    points = ", ".join(f"{watched.points[time]} ({time.strftime('%d/%m/%y %H:%M:%S')})" for time in shown)
+    verb = "were" if len(shown) > 1 else "was"
     negation = "" if state == "ALARM" else "not "
     crossing = f"minimum {wanted} datapoint{'s' if wanted > 1 else ''} for " + (
         "OK -> ALARM transition" if state == "ALARM" else "ALARM -> OK transition"
     )
     return (
-        f"Threshold Crossed: {len(shown)} out of the last {needed} datapoints [{points}] {verb} {negation}{words} the threshold "
-        f"({threshold}) ({crossing})."
-    )[:1023], data
+        f"Threshold{'s' if watched.band else ''} Crossed: {len(shown)} out of the last {needed} datapoint{'s' if needed > 1 else ''} "
+        f"[{points}] {verb} {negation}{watched.crossing(settings, shown)} ({crossing})."
+    )[:1023]
 
 
 def _stamp(time: datetime) -> str:

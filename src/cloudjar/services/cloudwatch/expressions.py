@@ -49,17 +49,18 @@ _EACH: dict[str, Callable[[float], float]] = {
 
 
 class Series:
-    """What an expression may refer to: the other queries by id, a search, the times and the period."""
+    """What an expression may refer to: the other queries by id, a search, the times, the period, and what is expected of a query."""
 
     def __init__(
         self, lookup: Callable[[str], Value], metrics: Callable[[], dict[str, Points]], search: Callable[[str, str, int], list[Points]],
-        times: list[datetime], period: int,
+        times: list[datetime], period: int, band: Callable[[str, float], list[Points]],
     ) -> None:  # fmt: skip
         self.lookup = lookup
         self.metrics = metrics
         self.search = search
         self.times = times
         self.period = period
+        self.band = band
 
 
 def evaluate(text: str, series: Series) -> Value:
@@ -143,6 +144,8 @@ class _Expression:
 
     def _call(self, name: str) -> Value:
         self._take("(")
+        if name == "ANOMALY_DETECTION_BAND":
+            return self._band()
         arguments: list[Value] = []
         while self._peek() != ")":
             # FILL(m1, REPEAT): a word, not an id.
@@ -157,6 +160,17 @@ class _Expression:
             return _apply(name, arguments, self._series)
         except (IndexError, TypeError, AttributeError):
             raise errors.validation(f"Error in expression '{self._text}': Invalid arguments to {name}") from None
+
+    def _band(self) -> Value:
+        """ANOMALY_DETECTION_BAND(m1, 2): the id of what is watched, and how many deviations wide the band is to each side."""
+        watched, width = self._take(), "2"
+        if self._peek() == ",":
+            self._take()
+            width = self._take()
+        self._take(")")
+        if not watched[0].isalpha() or not width[0].isdigit():
+            raise self._problem()
+        return list(self._series.band(watched, float(width)))
 
 
 def _tokens(text: str) -> list[str]:

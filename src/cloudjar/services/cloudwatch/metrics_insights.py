@@ -144,8 +144,8 @@ def parse(text: str) -> Select:
     return Select(function, metric, namespace, schema, tests, groups, order, limit)
 
 
-def run(ctx: Context, select: Select, start: datetime, end: datetime, period: int) -> list[tuple[str, Points]]:
-    """The series of a query, with their labels: one for each combination of values of what is grouped by."""
+def run(ctx: Context, select: Select, start: datetime, end: datetime, period: int) -> list[tuple[tuple[str, ...], Points]]:
+    """The series of a query, each with its values of what is grouped by."""
     found: dict[tuple[str, ...], dict[datetime, Bucket]] = {}
     for metric in ctx.where(Metric, namespace=select.namespace, name=select.metric):
         pairs = {pair["Name"]: pair["Value"] for pair in metric.pairs}
@@ -158,11 +158,7 @@ def run(ctx: Context, select: Select, start: datetime, end: datetime, period: in
             known = group.get(time)
             group[time] = merged(known, bucket) if known else bucket
     value = SIMPLE[_FUNCTIONS[select.function]]
-    series = [
-        (" ".join(key) or select.metric, {time: value(bucket) for time, bucket in sorted(group.items())})
-        for key, group in sorted(found.items())
-        if group
-    ]
+    series = [(key, {time: value(bucket) for time, bucket in sorted(group.items())}) for key, group in sorted(found.items()) if group]
     if select.order:
         by, largest_first = select.order
         series.sort(key=lambda one: _OVERALL[by](list(one[1].values())), reverse=largest_first)

@@ -10,7 +10,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.cloudwatch import errors, labels, metrics_insights
+from cloudjar.services.cloudwatch import anomaly_model, detectors, errors, labels, metrics_insights, search
 from cloudjar.services.cloudwatch.expressions import Series, Value, evaluate
 from cloudjar.services.cloudwatch.metrics import Metric, dimensions_key, floor
 from cloudjar.services.cloudwatch.own import look
@@ -19,8 +19,6 @@ from cloudjar.services.cloudwatch.statistics import SIMPLE, is_statistic, statis
 
 MOST_POINTS = 1440
 MOST_DATA_POINTS = 100_800
-_SEARCH = re.compile(r"\{([^}]*)\}(.*)", re.DOTALL)
-_TERM = re.compile(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))|(\bNOT\b|\bOR\b|\bAND\b|[()])|"([^"]*)"|'([^']*)'|(\S+)""")
 
 
 def check_period(period: int) -> None:
@@ -179,11 +177,11 @@ class Run:
             look(self._ctx)
             select = metrics_insights.parse(query["Expression"])
             series = metrics_insights.run(self._ctx, select, *self._span, self.period_of(query))
-            self._labels = [label for label, _ in series]
+            self._labels = [" ".join(key) or select.metric for key, _ in series]
             found = [points for _, points in series]
         else:
             period = self.period_of(query)
-            found = evaluate(query["Expression"], Series(self.value, self._metrics, self._search, self._times(period), period))
+            found = evaluate(query["Expression"], Series(self.value, self._metrics, self._search, self._times(period), period, self._band))
         self._running.pop()
         self._found[name] = found
         return found
@@ -203,6 +201,20 @@ class Run:
             raise errors.validation("The time range holds too many periods.")
         return [start + at * step for at in range(count)]
 
+    def _band(self, name: str, deviations: float) -> list[Points]:
+        """The upper and the lower bound of what is expected of a query; nothing where it has no detector, or no data to learn from."""
+        points = self.value(name)
+        if not isinstance(points, dict):
+            raise errors.validation(f"Error in expression: {name} must be a single time series for {detectors.BAND}")
+        queries = list(self._queries.values())
+        detector = detectors.of_query(self._ctx, queries, name)
+        if detector is None:
+            return []
+        start = self._span[0]
+        past = Run(self._ctx, queries, start - detectors.learns_from(detector), start).value(name)
+        model = detectors.trained(detector, past if isinstance(past, dict) and past else points)
+        return anomaly_model.band(model, sorted(points), deviations) if model else []
+
     def _metrics(self) -> dict[str, Points]:
         found = {name: self.value(name) for name, query in self._queries.items() if "MetricStat" in query}
         return {name: value for name, value in found.items() if isinstance(value, dict)}
@@ -212,36 +224,10 @@ class Run:
             raise errors.validation(f"Error in expression: Unsupported statistic {stat}")
         found, self._labels = [], []
         look(self._ctx)
-        for metric in _matching(self._ctx, text):
+        for metric in search.matching(self._ctx, text):
             look(self._ctx, metric.namespace, metric.name, metric.pairs)
             series = points(self._ctx, metric, *self._span, period, stat, None)
             if series:
                 found.append(series)
                 self._labels.append(" ".join([pair["Value"] for pair in metric.pairs] + [metric.name]))
         return found
-
-
-def _matching(ctx: Context, text: str) -> list[Metric]:
-    """The metrics of a search such as `{AWS/EC2,InstanceId} MetricName="CPUUtilization"`: schema, then terms that must all hold."""
-    schema = _SEARCH.fullmatch(text.strip())
-    terms = schema[2] if schema else text
-    names = [name.strip().strip('"') for name in schema[1].split(",")] if schema else []
-    tests: list[tuple[str, str]] = []
-    for key, double, single, bare, word, *quoted in _TERM.findall(terms):
-        if word in ("OR", "NOT", "(", ")"):
-            raise not_implemented("cloudwatch", "GetMetricData", f"{word} in SEARCH")
-        if key:
-            tests.append((key, double or single or bare))
-        elif word != "AND":
-            tests.append(("", next(one for one in quoted if one)))
-    rows = ctx.where(Metric, namespace=names[0]) if names else ctx.where(Metric)
-    return [metric for metric in rows if _matches(metric, names[1:], tests, exactly=bool(names))]
-
-
-def _matches(metric: Metric, names: list[str], tests: list[tuple[str, str]], *, exactly: bool) -> bool:
-    pairs = {pair["Name"]: pair["Value"] for pair in metric.pairs}
-    if exactly and sorted(pairs) != sorted(names):
-        return False
-    fields = {"MetricName": metric.name, "Namespace": metric.namespace} | pairs
-    everything = " ".join([*fields, *fields.values()]).lower()
-    return all(fields.get(key) == wanted if key else wanted.lower() in everything for key, wanted in tests)

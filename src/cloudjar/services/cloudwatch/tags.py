@@ -1,7 +1,8 @@
-"""Tags of alarms."""
+"""Tags of alarms, Contributor Insights rules and dashboards."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cloudjar.kernel import tags
@@ -9,6 +10,15 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.services.cloudwatch import errors
 from cloudjar.services.cloudwatch.alarms import Alarm, alarm_arn
+from cloudjar.services.cloudwatch.dashboards import Dashboard, dashboard_arn
+from cloudjar.services.cloudwatch.insight_rules import InsightRule, rule_arn
+
+
+_KINDS: dict[str, tuple[type[Alarm] | type[InsightRule] | type[Dashboard], Callable[[Context, str], str]]] = {
+    "alarm": (Alarm, alarm_arn),
+    "insight-rule": (InsightRule, rule_arn),
+    "dashboard": (Dashboard, dashboard_arn),
+}
 
 
 def on_resource(ctx: Context, req: dict[str, Any]) -> str:
@@ -17,8 +27,10 @@ def on_resource(ctx: Context, req: dict[str, Any]) -> str:
 
 
 def _find(ctx: Context, arn: str) -> str:
-    name = arn.split(":alarm:", 1)[-1]
-    if arn != alarm_arn(ctx, name) or ctx.get(Alarm, name) is None:
+    resource = arn.split(":", 5)[-1]
+    kind, _, name = resource.partition(":" if ":" in resource else "/")
+    known = _KINDS.get(kind)
+    if known is None or arn != known[1](ctx, name) or ctx.get(known[0], name) is None:
         raise errors.resource_not_found(arn)
     return arn
 
