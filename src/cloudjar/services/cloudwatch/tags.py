@@ -13,7 +13,6 @@ from cloudjar.services.cloudwatch.alarms import Alarm, alarm_arn
 from cloudjar.services.cloudwatch.dashboards import Dashboard, dashboard_arn
 from cloudjar.services.cloudwatch.insight_rules import InsightRule, rule_arn
 
-
 _KINDS: dict[str, tuple[type[Alarm] | type[InsightRule] | type[Dashboard], Callable[[Context, str], str]]] = {
     "alarm": (Alarm, alarm_arn),
     "insight-rule": (InsightRule, rule_arn),
