@@ -26,6 +26,7 @@ from cloudjar.identity.credentials import Session
 from cloudjar.kernel.blobs import BlobStore
 from cloudjar.kernel.clock import wall_seconds
 from cloudjar.kernel.context import Call, Context
+from cloudjar.kernel.effects import TRACE
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.host import Question
 from cloudjar.kernel.ids import Ids, secret_bytes, uuids
@@ -352,6 +353,7 @@ class Jar:
             url=info.url,
             source_ip=info.source_ip,
             secure=info.secure,
+            headers={TRACE: trace} if (trace := info.headers.get(TRACE)) else {},
             via=(*info.via, f"{info.service}.amazonaws.com") if info.service else info.via,
         )
         return inner

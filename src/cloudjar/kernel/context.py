@@ -43,7 +43,7 @@ class Call(msgspec.Struct, kw_only=True):
     user_agent: str = ""
     secure: bool = False
     headers: Mapping[str, str] = MappingProxyType({})
-    """The request's headers, names in lower case; empty in calls between services."""
+    """The request's headers, names in lower case; in calls between services, none but the trace header."""
     via: tuple[str, ...] = ()
     """The services through which a call came, in order: "cloudformation.amazonaws.com"; empty for the client's own."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cloudjar.kernel.world import World
 
 ATTEMPTS = 5
+TRACE = "x-amzn-trace-id"
 
 
 @record("kernel.effect", key="id", scope="world")
@@ -26,13 +27,16 @@ class Effect(Record):
     region: str
     error: str = ""
     """Why it was given up; "" while it is wanted."""
+    trace: str = ""
+    """The trace header of the call that wanted it: what it calls carries that on."""
 
 
 def add(ctx: Context, handler: Callable[..., Awaitable[None]], args: tuple[Any, ...]) -> None:
     """Stores an effect; see `Context.effect`."""
     if not isinstance(getattr(handler, marks.MARK, None), marks.EffectMark):
         raise TypeError(f"{handler!r} is not marked @effect")
-    effect = Effect(ctx.world.step(ctx._open(), "effect"), marks.name_of(handler), list(args), ctx.account, ctx.region)
+    trace = ctx.call_info.headers.get(TRACE, "")
+    effect = Effect(ctx.world.step(ctx._open(), "effect"), marks.name_of(handler), list(args), ctx.account, ctx.region, trace=trace)
     ctx.put(effect)
     ctx.on_commit(lambda: ctx.world.start_effect(effect))
 
@@ -48,7 +52,7 @@ async def run(world: World, effect: Effect, sleep: Callable[[float], Awaitable[N
     handler = world.host.resolve(effect.handler, marks.EffectMark)
     for attempt in range(ATTEMPTS):
         try:
-            await handler(world.async_context(effect.account, effect.region, effect.handler), *effect.args)
+            await handler(world.async_context(effect.account, effect.region, effect.handler, effect.trace), *effect.args)
             break
         except Exception as error:  # the effects' rim: the record stays until the work is done or given up
             world.host.log_failure(f"effect {effect.handler}", error)

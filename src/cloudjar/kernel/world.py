@@ -80,9 +80,10 @@ class World:
         """A context for background work, as the service whose handler runs."""
         return Context(self, account, region, _service_of(handler, account), Call(), Unit(txn))
 
-    def async_context(self, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION, handler: str = "") -> Context:
-        """A context that opens its own transactions."""
-        return Context(self, account, region, _service_of(handler, account), Call(), Unit())
+    def async_context(self, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION, handler: str = "", trace: str = "") -> Context:
+        """A context that opens its own transactions; `trace` is the trace header that brought it about."""
+        call = Call(headers={effects.TRACE: trace}) if trace else Call()
+        return Context(self, account, region, _service_of(handler, account), call, Unit())
 
     @contextmanager
     def reading(self) -> Iterator[Context]:

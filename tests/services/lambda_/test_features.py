@@ -67,6 +67,39 @@ def test_a_loop_through_a_queue_is_stopped_too(functions: Functions, world: Loca
     assert sum(line.startswith("round") for line in log_lines("/aws/lambda/loop")) == 16
 
 
+def test_a_loop_through_a_topic_is_stopped_too(functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]) -> None:
+    _allow(world, "sns:Publish")
+    sns = world.client("sns")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    source = (
+        "import boto3\ndef handler(event, context):\n    print('round')\n"
+        f"    boto3.client('sns').publish(TopicArn='{topic}', Message='again')\n"
+    )
+    arn = functions.python("loop", source, MemorySize=256)["FunctionArn"]
+    functions.client.add_permission(FunctionName="loop", StatementId="s", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com")
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    sns.publish(TopicArn=topic, Message="first")
+    world.settle()
+    assert sum(line.startswith("round") for line in log_lines("/aws/lambda/loop")) == 16
+
+
+def test_a_loop_through_a_bucket_is_stopped_too(functions: Functions, world: LocalWorld, log_lines: Callable[[str], list[str]]) -> None:
+    _allow(world, "s3:PutObject")
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="loop-bucket")
+    source = (
+        "import boto3\ndef handler(event, context):\n    print('round')\n"
+        "    boto3.client('s3').put_object(Bucket='loop-bucket', Key='again', Body=b'x')\n"
+    )
+    arn = functions.python("loop", source, MemorySize=256)["FunctionArn"]
+    functions.client.add_permission(FunctionName="loop", StatementId="s", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+    rule = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(Bucket="loop-bucket", NotificationConfiguration={"LambdaFunctionConfigurations": [rule]})
+    s3.put_object(Bucket="loop-bucket", Key="first", Body=b"x")
+    world.settle()
+    assert sum(line.startswith("round") for line in log_lines("/aws/lambda/loop")) == 16
+
+
 def test_recursion_can_be_allowed(functions: Functions) -> None:
     functions.python("f", FAIL)
     assert functions.client.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Terminate"
