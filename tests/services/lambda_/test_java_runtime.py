@@ -71,6 +71,21 @@ public class Handlers {
             } catch (IOException e) { return e.toString(); }
         }
     }
+    public static class Hooked implements RequestHandler<Object, Object>, org.crac.Resource {
+        static final List<String> SEEN = new ArrayList<>();
+        private final String name;
+        public Hooked() { this("handler"); new Hooked("second"); }
+        private Hooked(String name) { this.name = name; org.crac.Core.getGlobalContext().register(this); }
+        public void beforeCheckpoint(org.crac.Context<? extends org.crac.Resource> context) throws Exception {
+            SEEN.add("before " + name);
+            if ("before".equals(System.getenv("FAIL"))) throw new IOException("cannot stop");
+        }
+        public void afterRestore(org.crac.Context<? extends org.crac.Resource> context) throws Exception {
+            SEEN.add("after " + name);
+            if ("after".equals(System.getenv("FAIL"))) throw new IOException("cannot go on");
+        }
+        public Object handleRequest(Object event, Context context) { return SEEN; }
+    }
     public Name older(Name name) { name.setAge(name.getAge() + 1); name.getKin().get(0).setAge(7); return name; }
     public static int twice(int number, Context context) { return number * 2; }
 }
@@ -90,8 +105,8 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | bytes]:
     found = interpreters.find(RUNTIMES["java17"])
     assert found is not None
     out = directory / "classes"
-    subprocess.run([found.compiler, "-d", str(out), *map(str, sources)], check=True)
-    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.class")}
+    subprocess.run([found.compiler, "-d", str(out), *map(str, sources), *map(str, (BOOTSTRAPS / "java/org").rglob("*.java"))], check=True)
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.class") if "crac" not in path.parts}
 
 
 @pytest.fixture
@@ -216,3 +231,24 @@ def test_snap_start_initialises_a_published_version(functions: Functions, java: 
     result = functions.invoke("java", {}, Qualifier="1")
     assert result.value["calls"] == 1
     assert "RESTORE_REPORT Restore Duration: " in result.log and "Init Duration" not in result.log
+
+
+def test_hooks_of_crac_run_around_the_snapshot(functions: Functions, java: Any, world: LocalWorld) -> None:
+    java("example.Handlers$Hooked", SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True)
+    world.settle()
+    # The last registered goes first before, and last after.
+    expected = ["before second", "before handler", "after handler", "after second"]
+    assert functions.invoke("java", {}, Qualifier="1").value == expected
+    assert functions.invoke("java", {}).value == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_hook_of_crac_that_fails(functions: Functions, java: Any, world: LocalWorld, when: str) -> None:
+    java("example.Handlers$Hooked", SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True, Environment={"Variables": {"FAIL": when}})
+    world.settle()
+    if when == "before":
+        configuration = functions.client.get_function_configuration(FunctionName="java", Qualifier="1")
+        assert configuration["State"] == "Failed"
+    else:
+        with pytest.raises(functions.client.exceptions.SnapStartException, match="runtime hook encountered an error"):
+            functions.invoke("java", {}, Qualifier="1")

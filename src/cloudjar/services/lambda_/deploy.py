@@ -74,7 +74,7 @@ class Deployments:
             return ""
         sources = BOOTSTRAPS / "java"
         digest = hashlib.sha256(interpreter.compiler.encode())
-        for source in sorted(sources.glob("*.java")):
+        for source in sorted(sources.rglob("*.java")):
             digest.update(source.read_bytes())
         target = self._world.blobs.directory.parent / "cache" / f"java-{digest.hexdigest()[:16]}"
         await self._world.host.offload(compile_java, interpreter.compiler, sources, target)

@@ -221,7 +221,7 @@ def compile_java(compiler: str, sources: Path, target: Path) -> None:
     # A directory of its own, because several may compile at once: the first to be ready wins.
     fresh = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=target.parent))
     fresh.chmod(0o755)
-    sheets = sorted(str(path) for path in sources.glob("*.java"))
+    sheets = sorted(str(path) for path in sources.rglob("*.java"))
     try:
         code, _, complaints = ask([compiler, "-J-XX:TieredStopAtLevel=1", "-proc:none", "-nowarn", "-d", str(fresh), *sheets])
         if code:

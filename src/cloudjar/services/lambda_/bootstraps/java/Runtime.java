@@ -27,7 +27,7 @@ public final class Runtime {
         }
         Handler handler;
         try {
-            ClassLoader loader = new URLClassLoader("customer", classPath(arguments[0], arguments[1]), ClassLoader.getPlatformClassLoader());
+            ClassLoader loader = new URLClassLoader("customer", classPath(arguments[0], arguments[1]), new Shared());
             Thread.currentThread().setContextClassLoader(loader);
             handler = Handler.find(ENV.getOrDefault("_HANDLER", ""), loader);
         } catch (Throwable problem) {
@@ -37,7 +37,40 @@ public final class Runtime {
             System.exit(1);
             return;
         }
+        if ("snap-start".equals(ENV.get("AWS_LAMBDA_INITIALIZATION_TYPE"))) goOnFromSnapshot(api);
         while (true) serve(api, handler);
+    }
+
+    /** What functions share with the runtime: the JDK, and the hooks of SnapStart, whatever copy of their interface a function brings. */
+    static final class Shared extends ClassLoader {
+        Shared() {
+            super("shared", ClassLoader.getPlatformClassLoader());
+        }
+
+        @Override
+        protected Class<?> findClass(String name) throws ClassNotFoundException {
+            if (name.startsWith("org.crac.")) return Runtime.class.getClassLoader().loadClass(name);
+            throw new ClassNotFoundException(name);
+        }
+    }
+
+    /** The hooks before, the wait, and the hooks after: a snapshot. */
+    static void goOnFromSnapshot(Api api) throws IOException {
+        try {
+            org.crac.Core.getGlobalContext().beforeCheckpoint(null);
+        } catch (Throwable problem) {
+            log(problem);
+            api.post("init/error", Errors.json(problem), "Runtime.BeforeCheckpointError");
+            System.exit(64);
+        }
+        if (api.request("GET", "restore/next", null, null).status != 200) System.exit(1);
+        try {
+            org.crac.Core.getGlobalContext().afterRestore(null);
+        } catch (Throwable problem) {
+            log(problem);
+            api.post("restore/error", Errors.json(problem), "Runtime.AfterRestoreError");
+            System.exit(64);
+        }
     }
 
     static URL[] classPath(String task, String layers) throws IOException {
