@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from .conftest import Functions
+from .conftest import ECHO, Functions
 
 SOURCE = "def handler(event, context):\n    return 1\n"
 
@@ -72,3 +73,41 @@ def test_a_principal_that_is_none_is_refused(functions: Functions, principal: st
     functions.python("f", "def handler(e, c):\n    pass\n")
     with pytest.raises(functions.client.exceptions.InvalidParameterValueException, match="The provided principal was invalid"):
         functions.client.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal=principal)
+
+
+def test_a_policy_is_put_read_and_deleted_as_a_whole(functions: Functions, aws_error: Any) -> None:
+    client = functions.client
+    arn = functions.create("f", {"bootstrap": ECHO})["FunctionArn"]
+    client.add_permission(FunctionName="f", StatementId="one", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+    statement = {"Sid": "two", "Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "lambda:GetFunction", "Resource": arn}
+    nameless = {**statement, "Action": "lambda:InvokeFunction"}
+    del nameless["Sid"]
+    document = {"Version": "2012-10-17", "Statement": [statement, nameless]}
+    put = client.put_resource_policy(ResourceArn=arn, Policy=json.dumps(document))
+    assert json.loads(put["Policy"]) == document
+    assert client.get_resource_policy(ResourceArn=arn)["RevisionId"] == put["RevisionId"]
+    client.remove_permission(FunctionName="f", StatementId="two")
+    assert json.loads(client.get_policy(FunctionName="f")["Policy"])["Statement"] == [nameless]
+    with aws_error("PreconditionFailedException"):
+        client.put_resource_policy(ResourceArn=arn, Policy=json.dumps(document), RevisionId=put["RevisionId"])
+    with aws_error("InvalidParameterValueException"):
+        client.put_resource_policy(ResourceArn=arn, Policy='{"Statement": 1}')
+    client.delete_resource_policy(ResourceArn=arn)
+    for call in (client.get_resource_policy, client.delete_resource_policy):
+        with aws_error("ResourceNotFoundException"):
+            call(ResourceArn=arn)
+    with aws_error("ResourceNotFoundException"):
+        client.get_policy(FunctionName="f")
+
+
+def test_permissions_are_limited_in_size(functions: Functions, aws_error: Any) -> None:
+    functions.create("f", {"bootstrap": ECHO})
+    with aws_error("PolicyLengthExceededException", "is bigger than the limit"):
+        for number in range(200):
+            functions.client.add_permission(
+                FunctionName="f",
+                StatementId=f"statement-{number}",
+                Action="lambda:InvokeFunction",
+                Principal="s3.amazonaws.com",
+                SourceArn="arn:aws:s3:::bucket",
+            )

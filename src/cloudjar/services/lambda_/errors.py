@@ -31,6 +31,10 @@ def no_statement(statement: str) -> AwsError:
     return _user("ResourceNotFoundException", f"Statement {statement} is not found in resource policy.")
 
 
+def policy_too_large(size: int, limit: int) -> AwsError:
+    return _user("PolicyLengthExceededException", f"The final policy size ({size}) is bigger than the limit ({limit}).")
+
+
 def no_event_invoke_config(arn: str) -> AwsError:
     return _user("ResourceNotFoundException", f"The function {arn} doesn't have an EventInvokeConfig")
 

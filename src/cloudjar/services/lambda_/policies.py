@@ -16,6 +16,8 @@ from cloudjar.services.lambda_.names import function_arn, named, on_function, ow
 _PRINCIPAL_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/[\x21-\x7e]+)|sts::\d{12}:(assumed-role|federated-user)/[\w+=,.@/-]+)", re.ASCII
 ).fullmatch
+_LARGEST = 20_480
+"""Bytes of a policy: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 
 
 @record("lambda.policy", key=("function", "qualifier"))
@@ -25,7 +27,10 @@ class Policy(Record):
     function: str
     qualifier: str
     statements: dict[str, dict[str, Any]]
+    """By their ids, or "#NUMBER" for those that have none."""
     revision: str
+    id: str = "default"
+    version: str = "2012-10-17"
 
 
 def principal_element(principal: str, partition: str) -> Any:
@@ -69,8 +74,15 @@ def _statement(ctx: Context, req: dict[str, Any], arn: str) -> dict[str, Any]:
 
 def policy_document(policy: Policy) -> str:
     """The policy as JSON."""
-    document = {"Version": "2012-10-17", "Id": "default", "Statement": list(policy.statements.values())}
-    return json.dumps(document, separators=(",", ":"))
+    head = {name: value for name, value in (("Version", policy.version), ("Id", policy.id)) if value}
+    return json.dumps({**head, "Statement": list(policy.statements.values())}, separators=(",", ":"))
+
+
+def check_size(policy: Policy) -> None:
+    """Raises PolicyLengthExceededException."""
+    size = len(policy_document(policy).encode())
+    if size > _LARGEST:
+        raise errors.policy_too_large(size, _LARGEST)
 
 
 @operation(on=on_function)
@@ -87,7 +99,9 @@ def add_permission(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.statement_exists(req["StatementId"])
     statement = _statement(ctx, req, function_arn(ctx, who.name, who.qualifier))
     statements[req["StatementId"]] = statement
-    ctx.put(Policy(who.name, who.qualifier, statements, ctx.ids.uuid()))
+    policy = replace(old or Policy(who.name, who.qualifier, {}, ""), statements=statements, revision=ctx.ids.uuid())
+    check_size(policy)
+    ctx.put(policy)
     return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
 
