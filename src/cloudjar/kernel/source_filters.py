@@ -18,11 +18,17 @@ def passes(filters: Sequence[str], record: dict[str, Any], data: str) -> bool:
     if not filters:
         return True
     decoded = {**record, data: _json(record.get(data))} if data else record
-    return any(compile_pattern(text)(decoded if _looks_into(text, data) else record) for text in filters)
+    return any(_matches(text, record, decoded, data) for text in filters)
 
 
-def _looks_into(pattern: str, data: str) -> bool:
-    return bool(data) and isinstance(json.loads(pattern).get(data), dict)
+def _matches(pattern: str, record: dict[str, Any], decoded: dict[str, Any], data: str) -> bool:
+    wanted = json.loads(pattern).get(data) if data else None
+    if isinstance(wanted, dict):
+        return compile_pattern(pattern)(decoded)
+    if wanted is not None and isinstance(decoded[data], dict | list):
+        # A pattern for plain text is never met by JSON, whatever its text.
+        return False
+    return compile_pattern(pattern)(record)
 
 
 def _json(text: Any) -> Any:
