@@ -145,7 +145,7 @@ class Driver(Protocol):
         ...
 
     def take_output(self, id: str) -> None:
-        """Hands on at once what it has written already, which otherwise comes with the event loop's next round. Raises NotRunning."""
+        """Hands on at once what it has written already, also a line that has no end yet. Raises NotRunning."""
         ...
 
     def usage(self, id: str) -> Usage:

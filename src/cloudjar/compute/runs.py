@@ -151,8 +151,10 @@ class Runs:
 
     def take_output(self, id: str) -> None:
         """Read its pipes; see Driver.take_output."""
-        for _, reader, _ in self._find(id).readers:
+        run = self._find(id)
+        for stream, reader, splitter in run.readers:
             reader.read_now()
+            run.take(stream, splitter.finish())
 
     def peak_memory(self, id: str) -> int | None:
         """By the control group."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from cloudjar.gateway.inprocess import LocalJar, LocalWorld
 
-from .conftest import Functions, make_role
+from .conftest import Functions, aws_refusal, make_role
 
 NOTE = "def handler(event, context):\n    print('handled', event['n'], context.aws_request_id)\n"
 NOWHERE = "arn:aws:sqs:us-east-1:000000000000:none"
@@ -175,6 +176,7 @@ def test_no_sandbox_outlives_its_jar() -> None:
 
 
 def test_cloudwatch_is_told_of_events_that_are_dropped(functions: Functions, world: LocalWorld) -> None:
+    world.client("iam").attach_role_policy(RoleName="function", PolicyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess")
     functions.python("f", "def handler(e, c):\n    raise ValueError\n", DeadLetterConfig={"TargetArn": NOWHERE})
     functions.client.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
     functions.client.invoke(FunctionName="f", InvocationType="Event", Payload=b"{}")
@@ -192,3 +194,41 @@ def test_cloudwatch_is_told_of_events_that_are_dropped(functions: Functions, wor
         )
         found[name] = sum(point["Sum"] for point in answer["Datapoints"])
     assert found == dict.fromkeys(found, 1.0)
+
+
+def test_a_bucket_keeps_events_that_failed(functions: Functions, world: LocalWorld) -> None:
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="failed")
+    destination = {"OnFailure": {"Destination": "arn:aws:s3:::failed"}}
+    functions.python("f", "def handler(e, c):\n    raise ValueError('no')\n")
+    with aws_refusal("does not have permissions to call PutObject on arn:aws:s3:::failed"):
+        functions.client.put_function_event_invoke_config(FunctionName="f", DestinationConfig=destination)
+    world.client("iam").attach_role_policy(RoleName="function", PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess")
+    with aws_refusal("is invalid"):
+        functions.client.put_function_event_invoke_config(FunctionName="f", DestinationConfig={"OnSuccess": destination["OnFailure"]})
+    functions.client.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0, DestinationConfig=destination)
+    functions.client.invoke(FunctionName="f", InvocationType="Event", Payload=b"[1]")
+    world.settle()
+    [found] = s3.list_objects_v2(Bucket="failed")["Contents"]
+    assert re.fullmatch(r"aws/lambda/async/f/\d{4}/\d\d/\d\d/\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}", found["Key"])
+    record = json.loads(s3.get_object(Bucket="failed", Key=found["Key"])["Body"].read())
+    assert (record["requestPayload"], record["responsePayload"]["errorMessage"]) == ([1], "no")
+
+
+def test_a_dead_letter_target_is_that_of_the_version_and_wants_permission(functions: Functions, world: LocalWorld) -> None:
+    target = {"TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"}
+    source = "def handler(e, c):\n    raise ValueError('no')\n"
+    with aws_refusal("The provided execution role does not have permissions to call SendMessage on SQS"):
+        functions.python("f", source, DeadLetterConfig=target)
+    world.client("iam").attach_role_policy(RoleName="function", PolicyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess")
+    url = world.client("sqs").create_queue(QueueName="dead")["QueueUrl"]
+    functions.python("f", source, DeadLetterConfig=target, Publish=True)
+    functions.client.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": ""})
+    for qualifier in ("1", "$LATEST"):
+        functions.client.put_function_event_invoke_config(FunctionName="f", Qualifier=qualifier, MaximumRetryAttempts=0)
+        functions.client.invoke(
+            FunctionName="f", Qualifier=qualifier, InvocationType="Event", Payload=qualifier[-1:].encode().replace(b"T", b"0")
+        )
+    world.settle()
+    messages = world.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert [message["Body"] for message in messages] == ["1"]

@@ -235,3 +235,14 @@ def test_a_fork_of_the_world_has_functions_of_its_own(functions: Functions, worl
         assert (there.invoke("f").value, functions.invoke("f").value) == ("two", "one")
     finally:
         copy.drop()
+
+
+def test_settings_past_their_limits_are_refused(functions: Functions, aws_error: Any) -> None:
+    functions.create("f", {"bootstrap": ECHO})
+    update = functions.client.update_function_configuration
+    with aws_error("ValidationException", "Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than"):
+        update(FunctionName="f", Timeout=901)
+    with aws_error("InvalidParameterValueException", "'MemorySize' value failed to satisfy constraint"):
+        update(FunctionName="f", MemorySize=10_241)
+    with aws_error("InvalidParameterValueException", "Tags on function aliases and versions are not supported"):
+        functions.client.tag_resource(Resource="arn:aws:lambda:us-east-1:000000000000:function:f:1", Tags={"a": "b"})

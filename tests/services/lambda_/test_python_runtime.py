@@ -221,3 +221,14 @@ def test_errors_are_json_where_that_is_the_format(functions: Functions) -> None:
         *("ERROR", "ValueError", "no"),
         result.request_id,
     )
+
+
+def test_a_line_without_an_end_belongs_to_its_invocation(functions: Functions) -> None:
+    functions.python("py", "import sys\ndef handler(event, context):\n    sys.stdout.write('no end ' + str(event))\n")
+    for number in (1, 2):
+        assert f"\nno end {number}\nEND RequestId" in functions.invoke("py", number).log
+
+
+def test_a_timeout_is_reported_as_the_limit(functions: Functions) -> None:
+    functions.python("py", "import time\ndef handler(event, context):\n    time.sleep(5)\n", Timeout=1)
+    assert "\tDuration: 1000.00 ms\t" in functions.invoke("py").log

@@ -10,7 +10,17 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import code, code_signing, errors, interpreters, runtimes, sealed_environment, snap_start, tenancy
+from cloudjar.services.lambda_ import (
+    code,
+    code_signing,
+    destinations,
+    errors,
+    interpreters,
+    runtimes,
+    sealed_environment,
+    snap_start,
+    tenancy,
+)
 from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
 from cloudjar.services.lambda_.functions import (
     Code,
@@ -30,6 +40,7 @@ from cloudjar.services.lambda_.tags import check_tags
 from cloudjar.services.lambda_.versions import publish
 
 _ENVIRONMENT_LIMIT = 4096
+_LONGEST_SECONDS, _LARGEST_MEMORY_MB = 900, 10_240
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Defined runtime environment variables", reserved ones.
 _RESERVED = frozenset(
     [
@@ -114,6 +125,14 @@ def _settings(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     for member, field in simple:
         if req.get(member) is not None:
             fields[field] = req[member]
+    if fields.get("timeout_seconds", 0) > _LONGEST_SECONDS:
+        constraint = f"Member must have value less than or equal to {_LONGEST_SECONDS}"
+        raise errors.validation(fields["timeout_seconds"], "timeout", constraint)
+    if fields.get("memory_mb", 0) > _LARGEST_MEMORY_MB:
+        # More is for managed instances.
+        raise errors.invalid(
+            f"'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to {_LARGEST_MEMORY_MB}"
+        )
     if "\0" in (req.get("Handler") or ""):
         raise errors.invalid("The handler may not contain a null character.")
     if req.get("Environment") is not None:
@@ -158,6 +177,12 @@ def _dead_letter(arn: str) -> str:
     return arn
 
 
+def _check_dead_letter(ctx: Context, role: str, arn: str) -> None:
+    if arn and not destinations.may_send(ctx, role, arn):
+        service, action = destinations.CALLS[arn.split(":")[2]]
+        raise errors.invalid(f"The provided execution role does not have permissions to call {action} on {service.upper()}")
+
+
 def _check_role(ctx: Context, role: str, name: str) -> None:
     """Lambda tries the role when it is set, and keeps nothing of the session."""
     try:
@@ -198,6 +223,7 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if ctx.get(Function, who.name):
             raise errors.function_exists(who.name)
         _check_role(ctx, req["Role"], who.name)
+        _check_dead_letter(ctx, req["Role"], settings.get("dead_letter_arn", ""))
         signing = code_signing.checked(ctx, req["CodeSigningConfigArn"]) if req.get("CodeSigningConfigArn") else ""
     package = await code.fetch(ctx, req["Code"], "CreateFunction", who.name)
     with ctx.transaction():
@@ -281,6 +307,7 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     _check_size(ctx, old.code, settings.get("layers", old.layers))
     if req.get("Role") and req["Role"] != old.role:
         _check_role(ctx, req["Role"], who.name)
+    _check_dead_letter(ctx, settings.get("role", old.role), settings.get("dead_letter_arn", ""))
     settings = sealed_environment.settle(ctx, who.name, settings, settings.get("role", old.role), old)
     version = ctx.put(replace(old, **settings, modified=ctx.now, revision=ctx.ids.uuid(), update_status="InProgress"))
     ctx.after(settle, who.name, 0)

@@ -8,12 +8,13 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.lambda_ import errors
+from cloudjar.services.lambda_ import destinations, errors
 from cloudjar.services.lambda_.functions import find_function, find_version
 from cloudjar.services.lambda_.names import LATEST, function_arn, named, on_function, owner
 
 _MAXIMUM_AGE = 21_600
 _DESTINATIONS = ("sqs", "sns", "lambda", "events")
+"""Failures may also go to "s3"."""
 
 
 @record("lambda.event_invoke_config", key=("function", "qualifier"))
@@ -69,10 +70,13 @@ def _change(ctx: Context, config: EventInvokeConfig, req: dict[str, Any]) -> Eve
         chosen = {}
         for member, field in (("OnSuccess", "on_success"), ("OnFailure", "on_failure")):
             arn = (req["DestinationConfig"].get(member) or {}).get("Destination") or ""
-            if arn and arn.split(":")[2:3][0] not in _DESTINATIONS:
+            if arn and arn.split(":")[2:3][0] not in (*_DESTINATIONS, *(["s3"] if field == "on_failure" else [])):
                 raise errors.invalid(f"The provided destination config {arn} is invalid.")
             if arn == function_arn(ctx, config.function):
                 raise errors.invalid("You can't specify the function as a destination for itself.")
+            if arn and not destinations.may_send(ctx, find_version(ctx, config.function, config.qualifier).role, arn):
+                action = destinations.CALLS[arn.split(":")[2]][1]
+                raise errors.invalid(f"The function's execution role does not have permissions to call {action} on {arn}")
             chosen[field] = arn
         config = replace(config, **chosen, has_destinations=True)
     return ctx.put(replace(config, modified=ctx.now))

@@ -155,7 +155,7 @@ def _stream(req: dict[str, Any], fields: dict[str, Any], old: EventSourceMapping
     given = req.get("DestinationConfig")
     if given is not None:
         target = (given.get("OnFailure") or {}).get("Destination") or ""
-        if target and target.split(":")[2:3] not in (["sqs"], ["sns"]):
+        if target and target.split(":")[2:3] not in (["sqs"], ["sns"], ["s3"]):
             raise errors.invalid(f"The provided destination config {target} is invalid.")
         fields["on_failure"] = target
 

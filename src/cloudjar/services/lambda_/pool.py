@@ -148,6 +148,9 @@ class Pool:
                 limit = _DEBUG_SECONDS if environment.debug_port(env.version) else version.timeout_seconds - milliseconds / 1000
                 outcome, took = await env.run(invocation, limit)
                 milliseconds += took
+                if outcome.status == "timeout":
+                    # What ending it took is nobody's.
+                    milliseconds = min(milliseconds, version.timeout_seconds * 1000.0)
                 env.log.write(lines.runtime_done(request_id, took, outcome, trace))
                 if env.extensions is not None and env.alive and not env.extensions.is_at_rest:
                     if not invocation.wants_log and not answered.done():

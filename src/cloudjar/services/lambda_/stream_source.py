@@ -258,12 +258,17 @@ def _give_up(
             "timestamp": stamp(ctx.now),
             "DDBStreamBatchInfo": batch_info(mapping.source, shard_of(position.shard), batch),
         }
+        key = ""
+        if mapping.on_failure.split(":")[2] == "s3":
+            # A bucket has room for the records themselves.
+            told["payload"] = json.dumps({"Records": batch}, separators=(",", ":"))
+            key = destinations.object_key(ctx, f"{mapping.uuid}/{shard_of(position.shard)}")
         ctx.effect(
             destinations.send,
             role,
             mapping.on_failure,
             json.dumps(told, separators=(",", ":")),
             {},
-            "",
+            key,
             told["requestContext"]["functionArn"],
         )

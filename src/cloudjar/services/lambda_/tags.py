@@ -7,6 +7,7 @@ from typing import Any
 from cloudjar.kernel import tags
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
+from cloudjar.services.lambda_ import errors
 from cloudjar.services.lambda_.functions import find_function
 from cloudjar.services.lambda_.names import function_arn, named
 
@@ -29,6 +30,8 @@ def _existing(ctx: Context, req: dict[str, Any]) -> str:
 
         return mapping_arn(ctx, find_mapping(ctx, req["Resource"].rpartition(":")[2]).uuid)
     who = named(ctx, {"FunctionName": req["Resource"]})
+    if who.qualifier:
+        raise errors.invalid("Tags on function aliases and versions are not supported. Please specify either a function ARN.")
     find_function(ctx, who.name)
     return function_arn(ctx, who.name)
 
