@@ -47,7 +47,7 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
         return _told(400, "Bad Request", "BadRequestException")
     except Exception as error:  # the rim: a bug of ours, in full in the log
         jar.log_failure("function URL", error)
-        return _told(502, "Internal Server Error", "InternalServerErrorException")
+        return _failed()
     finally:
         world.active_requests -= 1
         world.may_be_idle()
@@ -56,6 +56,12 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
 def _told(status: int, message: str, kind: str) -> Response:
     headers = {"content-type": "application/json", "x-amzn-errortype": kind}
     return Response(status, headers, json.dumps({"Message": message}).encode())
+
+
+def _failed() -> Response:
+    """The function did not answer, or with nothing that can be passed on: no JSON, whatever the type says, as on AWS."""
+    headers = {"content-type": "application/json", "x-amzn-errortype": "InternalServerErrorException"}
+    return Response(502, headers, b"Internal Server Error")
 
 
 def _place(request: Request) -> tuple[str, str]:
@@ -69,7 +75,7 @@ def _place(request: Request) -> tuple[str, str]:
 async def _answer(jar: Jar, world: World, request: Request) -> Response:
     from cloudjar.services.lambda_ import http_events
     from cloudjar.services.lambda_.function_urls import find_url
-    from cloudjar.services.lambda_.invoke import stream_from
+    from cloudjar.services.lambda_.invoke import root_of, stream_from
     from cloudjar.services.lambda_.names import Named
 
     jar.services.service("lambda")
@@ -99,6 +105,7 @@ async def _answer(jar: Jar, world: World, request: Request) -> Response:
     principal = await _caller(jar, world, place, request, body) if url.auth == "AWS_IAM" else ANONYMOUS
     ctx = Context(world, place.account, place.region, principal, info, Unit())
     _check_allowed(jar, ctx, url)
+    trace = request.headers.get("x-amzn-trace-id") or root_of(request_id, world.clock.now())
     event = http_events.event(
         url_id=id,
         domain=request.host.rpartition(":")[0] or request.host,
@@ -110,6 +117,7 @@ async def _answer(jar: Jar, world: World, request: Request) -> Response:
             "x-forwarded-for": request.peer,
             "x-forwarded-proto": request.scheme,
             "x-forwarded-port": str(request.port),
+            "x-amzn-trace-id": trace,
         },
         body=body,
         source_ip=request.peer,
@@ -120,9 +128,9 @@ async def _answer(jar: Jar, world: World, request: Request) -> Response:
     )
     streamed = await stream_from(ctx, Named(url.function, url.qualifier), json.dumps(event, separators=(",", ":")).encode())
     try:
-        return await (_streamed if url.mode == "RESPONSE_STREAM" else _buffered)(streamed, cors, request_id)
+        return await (_streamed if url.mode == "RESPONSE_STREAM" else _buffered)(streamed, {**cors, "x-amzn-trace-id": trace}, request_id)
     except http_events.BadAnswer:
-        return _told(502, "Internal Server Error", "InternalServerErrorException")
+        return _failed()
 
 
 async def _caller(jar: Jar, world: World, place: Context, request: Request, body: bytes) -> Principal:
@@ -162,7 +170,7 @@ async def _buffered(streamed: Streamed, cors: dict[str, str], request_id: str) -
 
     payload = b"".join([piece async for piece in streamed])
     if (await streamed.finished()).outcome.error:
-        return _told(502, "Internal Server Error", "InternalServerErrorException")
+        return _failed()
     return _response(http_events.answer(payload), cors, request_id)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -163,9 +164,18 @@ def trace_id(ctx: Context, version: Version, request_id: str) -> str:
     given = unquote(ctx.call_info.headers.get("x-amzn-trace-id", ""))
     if _TRACE.fullmatch(given):
         return given
+    parent = _digits(request_id)[24:40]
+    return f"{root_of(request_id, ctx.now)};Parent={parent};Sampled={int(version.tracing == 'Active')}"
+
+
+def root_of(request_id: str, now: datetime) -> str:
+    """The root of a trace that begins with a request: "Root=1-...-..."."""
+    return f"Root=1-{int(now.timestamp()):08x}-{_digits(request_id)[:24]}"
+
+
+def _digits(request_id: str) -> str:
     # By the request's id: an id of the world's own would be a write.
-    seconds, number = int(ctx.now.timestamp()), hashlib.sha256(request_id.encode()).hexdigest()
-    return f"Root=1-{seconds:08x}-{number[:24]};Parent={number[24:40]};Sampled={int(version.tracing == 'Active')}"
+    return hashlib.sha256(request_id.encode()).hexdigest()
 
 
 def tail(finished: Finished) -> str:
