@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.dynamodb import errors, storage, tables
+from cloudjar.services.dynamodb import encryption, errors, storage, tables
 from cloudjar.services.dynamodb.restores import restored_table
 from cloudjar.services.dynamodb.schema import Table, on_table, place_of, table_arn
 from cloudjar.services.dynamodb.table_wire import key_schema, table_to_wire
@@ -100,7 +100,7 @@ def description(ctx: Context, backup: Backup) -> dict[str, Any]:
     if table.ttl:
         features["TimeToLiveDescription"] = {"TimeToLiveStatus": "ENABLED", "AttributeName": table.ttl}
     if table.encryption:
-        features["SSEDescription"] = table.encryption
+        features["SSEDescription"] = encryption.to_wire(table.encryption)
     return {
         "BackupDetails": details(ctx, backup),
         "SourceTableDetails": {

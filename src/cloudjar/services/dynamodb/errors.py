@@ -237,6 +237,24 @@ def table_protected(arn: str) -> AwsError:
     return invalid(f"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first: {arn}")
 
 
+def unusable_key(detail: str) -> AwsError:
+    return invalid_parameters(f"KMS key cannot be used: {detail}")
+
+
+def inaccessible_key(detail: str) -> AwsError:
+    return AwsError("AccessDeniedException", f"The KMS key that the table is encrypted with is inaccessible: {detail}")
+
+
+def capacity_limit(member: str, most: int) -> AwsError:
+    return limit_exceeded(f"Subscriber limit exceeded: {member} is limited to {most} units per table")
+
+
+def lower_warm_throughput(member: str, what: str) -> AwsError:
+    return invalid_parameters(
+        f"Requested {member} for WarmThroughput for {what} is lower than current WarmThroughput, decreasing WarmThroughput is not supported"
+    )
+
+
 def invalid_table_name(name: str, constraint: str) -> AwsError:
     return invalid(f"1 validation error detected: Value '{name}' at 'tableName' failed to satisfy constraint: Member must {constraint}")
 

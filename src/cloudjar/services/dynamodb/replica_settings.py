@@ -10,7 +10,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.dynamodb import errors
+from cloudjar.services.dynamodb import encryption, errors
 from cloudjar.services.dynamodb.schema import Index, Table, named_table, on_table
 
 _OWN = ("ProvisionedThroughputOverride", "OnDemandThroughputOverride")
@@ -31,8 +31,6 @@ def changed(ctx: Context, table: Table, wanted: dict[str, Any]) -> Table:
 
 def overridden(there: Context, replica: Table, wanted: dict[str, Any], before: dict[str, Any]) -> Table:
     """A replica with settings of its own, beside those that it had."""
-    from cloudjar.services.dynamodb.tables import encryption
-
     overrides = {**before, **{member: wanted[member] for member in _OWN if wanted.get(member)}}
     indexes = {one["IndexName"]: one for one in before.get("GlobalSecondaryIndexes") or ()}
     for one in wanted.get("GlobalSecondaryIndexes") or ():
@@ -50,7 +48,9 @@ def overridden(there: Context, replica: Table, wanted: dict[str, Any], before: d
     if wanted.get("TableClassOverride") and wanted["TableClassOverride"] != replica.table_class:
         replica = replace(replica, table_class=wanted["TableClassOverride"], class_changed=there.now)
     if wanted.get("KMSMasterKeyId"):
-        replica = replace(replica, encryption=encryption(there, {"Enabled": True, "KMSMasterKeyId": wanted["KMSMasterKeyId"]}))
+        key = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": wanted["KMSMasterKeyId"]}
+        encryption.release(there, replica)
+        replica = replace(replica, encryption=encryption.specified(there, replica.name, key))
     return _with_overrides(replica)
 
 

@@ -137,6 +137,8 @@ def _with_replica(ctx: Context, table: Table, wanted: dict[str, Any]) -> Table:
         recovery_since=None,
         restored={},
         overrides={},
+        # A key belongs to its Region: a replica has DynamoDB's own until it is told of one.
+        encryption={},
         replicas=[member for member in members if member != region],
         global_since=table.global_since or ctx.now,
     )

@@ -8,7 +8,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import timer
 from cloudjar.kernel.records import replace
-from cloudjar.services.dynamodb import errors, storage, writes
+from cloudjar.services.dynamodb import encryption, errors, storage, writes
 from cloudjar.services.dynamodb import table_checks as checks
 from cloudjar.services.dynamodb.schema import Table, check_new_name
 
@@ -23,11 +23,9 @@ def restored_table(ctx: Context, source: Table, req: dict[str, Any], summary: di
         raise errors.target_table_exists(name)
     if req.get("VectorIndexOverride"):
         raise not_implemented("dynamodb", "RestoreTable", "VectorIndexOverride")
-    encryption = source.encryption
-    if req.get("SSESpecificationOverride"):
-        from cloudjar.services.dynamodb import tables
-
-        encryption = tables.encryption(ctx, req["SSESpecificationOverride"])
+    arn = source.encryption.get("KMSMasterKeyArn")
+    same_key = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": arn} if arn else None
+    key = encryption.specified(ctx, name, req.get("SSESpecificationOverride") or same_key)
 
     def next_number() -> int:
         return ctx.world.step(ctx._open(), "dynamodb.space")
@@ -63,7 +61,7 @@ def restored_table(ctx: Context, source: Table, req: dict[str, Any], summary: di
         on_demand=req.get("OnDemandThroughputOverride") or source.on_demand,
         indexes=indexes,
         table_class=source.table_class,
-        encryption=encryption,
+        encryption=key,
         restored={**summary, "RestoreInProgress": True},
     )
     ctx.put(table)

@@ -238,6 +238,10 @@ def find_table(ctx: Context, name_or_arn: str) -> tuple[Context, Table]:
     if table is None or table.status == "CREATING" or table.status == "DELETING":
         check_name(name)
         raise errors.table_not_found()
+    if table.encryption:
+        from cloudjar.services.dynamodb import encryption
+
+        encryption.check(there, table)
     return there, table
 
 

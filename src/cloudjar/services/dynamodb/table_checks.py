@@ -8,6 +8,8 @@ from typing import Any
 from cloudjar.services.dynamodb import errors
 from cloudjar.services.dynamodb.schema import Index
 
+MOST_UNITS = 40_000
+"""Read, and write, capacity units of a table or index."""
 MOST_LOCAL = 5
 MOST_GLOBAL = 20
 MOST_INCLUDED = 100
@@ -79,7 +81,42 @@ def check_throughput(billing: str, given: dict[str, int] | None, what: str) -> t
                 "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
             )
         raise errors.invalid_parameters(f"ProvisionedThroughput must be specified for index: {what}")
+    for member, units in given.items():
+        if units > MOST_UNITS:
+            raise errors.capacity_limit(member, MOST_UNITS)
     return given["ReadCapacityUnits"], given["WriteCapacityUnits"]
+
+
+def on_demand(billing: str, given: dict[str, int] | None, before: dict[str, int]) -> dict[str, int]:
+    """The most that a table or index on demand may take, -1 for no limit."""
+    if not given:
+        return before
+    if billing != "PAY_PER_REQUEST":
+        raise errors.invalid_parameters("OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST")
+    for member, units in given.items():
+        if units < 1 and units != -1:
+            raise errors.invalid_parameters(f"{member} must be at least 1, or -1 for no limit")
+    return {**before, **given}
+
+
+def warm_of(billing: str, units: tuple[int, int], warm: dict[str, int]) -> dict[str, int]:
+    """What a table or index can take at once: at the least what it is provisioned for. Source: "Warm throughput", Developer Guide."""
+    read, write = (12_000, 4_000) if billing == "PAY_PER_REQUEST" else units
+    return {
+        "ReadUnitsPerSecond": max(read, warm.get("ReadUnitsPerSecond", 0)),
+        "WriteUnitsPerSecond": max(write, warm.get("WriteUnitsPerSecond", 0)),
+    }
+
+
+def warm(what: str, billing: str, units: tuple[int, int], given: dict[str, int] | None, before: dict[str, int]) -> dict[str, int]:
+    """WarmThroughput as it is asked for, which is never less than it was."""
+    if not given:
+        return before
+    now = warm_of(billing, units, before)
+    for member, wanted in given.items():
+        if wanted < now[member]:
+            raise errors.lower_warm_throughput(member, what)
+    return {**before, **given}
 
 
 def projection(given: dict[str, Any]) -> tuple[str, list[str]]:
@@ -129,8 +166,8 @@ def global_index(given: dict[str, Any], billing: str, types: dict[str, str], nex
         status=status,
         read_units=read,
         write_units=write,
-        on_demand=given.get("OnDemandThroughput") or {},
-        warm=given.get("WarmThroughput") or {},
+        on_demand=on_demand(billing, given.get("OnDemandThroughput"), {}),
+        warm=warm(f"index {name}", billing, (read, write), given.get("WarmThroughput"), {}),
     )
 
 

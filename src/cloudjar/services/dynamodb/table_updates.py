@@ -8,7 +8,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import replace
-from cloudjar.services.dynamodb import errors, replica_settings, replicas, storage, streams, tables, writes
+from cloudjar.services.dynamodb import encryption, errors, replica_settings, replicas, storage, streams, tables, writes
 from cloudjar.services.dynamodb import table_checks as checks
 from cloudjar.services.dynamodb.schema import Index, Table, check_index_keys, named_table, on_table
 from cloudjar.services.dynamodb.table_wire import table_to_wire
@@ -42,11 +42,13 @@ def update_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("TableClass") and req["TableClass"] != table.table_class:
         table = replace(table, table_class=req["TableClass"], class_changed=ctx.now)
     if req.get("SSESpecification"):
-        table = replace(table, encryption=tables.encryption(ctx, req["SSESpecification"]))
-    if req.get("OnDemandThroughput"):
-        table = replace(table, on_demand={**table.on_demand, **req["OnDemandThroughput"]})
-    if req.get("WarmThroughput"):
-        table = replace(table, warm={**table.warm, **req["WarmThroughput"]})
+        encryption.release(ctx, table)
+        table = replace(table, encryption=encryption.specified(ctx, table.name, req["SSESpecification"]))
+    table = replace(
+        table,
+        on_demand=checks.on_demand(table.billing, req.get("OnDemandThroughput"), table.on_demand),
+        warm=checks.warm("table", table.billing, (table.read_units, table.write_units), req.get("WarmThroughput"), table.warm),
+    )
     if req.get("GlobalSecondaryIndexUpdates"):
         table = _indexed(ctx, table, req)
     if any(req.get(member) for member in ("ReplicaUpdates", "GlobalTableWitnessUpdates", "MultiRegionConsistency")):
@@ -78,7 +80,7 @@ def _billed(ctx: Context, table: Table, req: dict[str, Any]) -> Table:
         if table.billing != billing:
             raise errors.invalid_parameters("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
         return table
-    read, write = wanted["ReadCapacityUnits"], wanted["WriteCapacityUnits"]
+    read, write = checks.check_throughput(billing, wanted, "table")
     if table.billing == billing and (read, write) == (table.read_units, table.write_units):
         raise errors.invalid(
             "The provisioned throughput for the table will not change. The requested value equals the current value. "
@@ -86,7 +88,9 @@ def _billed(ctx: Context, table: Table, req: dict[str, Any]) -> Table:
             f"Current WriteCapacityUnits provisioned for the table: {table.write_units}. Requested WriteCapacityUnits: {write}. "
             "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
         )
-    return replace(table, billing=billing, read_units=read, write_units=write)
+    return replace(
+        table, billing=billing, read_units=read, write_units=write, on_demand={} if table.billing != billing else table.on_demand
+    )
 
 
 def _indexed(ctx: Context, table: Table, req: dict[str, Any]) -> Table:
@@ -124,11 +128,12 @@ def _updated(table: Table, index: Index, wanted: dict[str, Any]) -> Index:
     if wanted.get("ProvisionedThroughput"):
         read, write = checks.check_throughput(table.billing, wanted["ProvisionedThroughput"], index.name)
         index = replace(index, read_units=read, write_units=write)
-    if wanted.get("OnDemandThroughput"):
-        index = replace(index, on_demand={**index.on_demand, **wanted["OnDemandThroughput"]})
-    if wanted.get("WarmThroughput"):
-        index = replace(index, warm={**index.warm, **wanted["WarmThroughput"]})
-    return index
+    units = (index.read_units, index.write_units)
+    return replace(
+        index,
+        on_demand=checks.on_demand(table.billing, wanted.get("OnDemandThroughput"), index.on_demand),
+        warm=checks.warm(f"index {index.name}", table.billing, units, wanted.get("WarmThroughput"), index.warm),
+    )
 
 
 def _with(table: Table, changed: Index) -> Table:

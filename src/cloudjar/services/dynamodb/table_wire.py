@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cloudjar.kernel.context import Context
-from cloudjar.services.dynamodb import storage
+from cloudjar.services.dynamodb import encryption, storage
+from cloudjar.services.dynamodb import table_checks as checks
 from cloudjar.services.dynamodb.replica_settings import replica_to_wire
 from cloudjar.services.dynamodb.schema import Index, Table, table_arn
 
@@ -50,7 +51,9 @@ def table_to_wire(ctx: Context, table: Table) -> dict[str, Any]:
     if table.table_class != "STANDARD" or table.class_changed is not None:
         wire["TableClassSummary"] = {"TableClass": table.table_class, "LastUpdateDateTime": table.class_changed}
     if table.encryption:
-        wire["SSEDescription"] = table.encryption
+        wire["SSEDescription"] = encryption.to_wire(table.encryption)
+        if table.status == "ACTIVE" and encryption.problem(ctx, table) is not None:
+            wire["TableStatus"] = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
     if table.restored:
         wire["RestoreSummary"] = table.restored
     if table.replicas:
@@ -94,13 +97,8 @@ def index_to_wire(ctx: Context, arn: str, index: Index, billing: str) -> dict[st
 
 
 def warm_to_wire(warm: dict[str, int], billing: str, read: int, write: int) -> dict[str, Any]:
-    """What a table or index could take at once. Source of the defaults: "Warm throughput", Developer Guide."""
-    on_demand = billing == "PAY_PER_REQUEST"
-    return {
-        "ReadUnitsPerSecond": warm.get("ReadUnitsPerSecond", 12_000 if on_demand else read),
-        "WriteUnitsPerSecond": warm.get("WriteUnitsPerSecond", 4_000 if on_demand else write),
-        "Status": "ACTIVE",
-    }
+    """What a table or index could take at once."""
+    return {**checks.warm_of(billing, (read, write), warm), "Status": "ACTIVE"}
 
 
 def key_schema(hashes: list[str], ranges: list[str]) -> list[dict[str, str]]:

@@ -9,12 +9,14 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import replace
-from cloudjar.services.dynamodb import errors, expiry, history, policies, storage, streams
+from cloudjar.services.dynamodb import encryption, errors, expiry, history, policies, storage, streams
 from cloudjar.services.dynamodb import table_checks as checks
 from cloudjar.services.dynamodb.schema import Table, check_new_name, named_table, on_table, place_of, table_arn
 from cloudjar.services.dynamodb.table_wire import table_to_wire
 
 PURGED_AT_ONCE = 2000
+MOST_TABLES = 2500
+"""In an account and Region."""
 
 
 def next_number(ctx: Context) -> int:
@@ -32,6 +34,8 @@ def create_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     table = new_table(ctx, name, req)
     if ctx.get(Table, name) is not None:
         raise errors.table_exists(name)
+    if ctx.where(Table).count() >= MOST_TABLES:
+        raise errors.limit_exceeded(f"Subscriber limit exceeded: There is a limit of {MOST_TABLES} tables per subscriber")
     given_tags = tags.from_list(req.get("Tags"))
     tags.check(given_tags)
     if req.get("ResourcePolicy"):
@@ -72,25 +76,13 @@ def new_table(ctx: Context, name: str, req: dict[str, Any]) -> Table:
         on_demand_since=ctx.now if billing == "PAY_PER_REQUEST" else None,
         read_units=read,
         write_units=write,
-        on_demand=req.get("OnDemandThroughput") or {},
-        warm=req.get("WarmThroughput") or {},
+        on_demand=checks.on_demand(billing, req.get("OnDemandThroughput"), {}),
+        warm=checks.warm("table", billing, (read, write), req.get("WarmThroughput"), {}),
         indexes=indexes,
         table_class=req.get("TableClass") or "STANDARD",
         protected=bool(req.get("DeletionProtectionEnabled")),
-        encryption=encryption(ctx, req.get("SSESpecification")),
+        encryption=encryption.specified(ctx, name, req.get("SSESpecification")),
     )
-
-
-def encryption(ctx: Context, given: dict[str, Any] | None) -> dict[str, str]:
-    """What SSESpecification asks for: {} is AWS's own key, else the KMS key, which must be there."""
-    if not given or not given.get("Enabled"):
-        if given and given.get("KMSMasterKeyId"):
-            raise errors.invalid_parameters("KMSMasterKeyId can only be specified when SSE is enabled")
-        return {}
-    if given.get("SSEType") == "AES256":
-        raise errors.invalid_parameters("SSEType AES256 is not supported")
-    key = ctx.call("kms", "DescribeKey", {"KeyId": given.get("KMSMasterKeyId") or "alias/aws/dynamodb"})
-    return {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key["KeyMetadata"]["Arn"]}
 
 
 @timer
@@ -151,6 +143,7 @@ def finish_deletion(ctx: Context, name: str, number: int) -> None:
     if table is None or table.number != number:
         return
     ctx.delete(table)
+    encryption.release(ctx, table)
     ctx.set_tags(table_arn(ctx, name), {})
     for space in [number, *[index.number for index in table.indexes]]:
         storage.forget_totals(ctx, space)
