@@ -29,7 +29,7 @@ class KnownKeys:
 
 
 def specified(ctx: Context, name: str, given: dict[str, Any] | None) -> dict[str, str]:
-    """The encryption that an SSESpecification asks for: {} for DynamoDB's own key, else an SSEDescription and the grant that DynamoDB gets."""
+    """The encryption that a specification asks for: {} for DynamoDB's own key, else an SSEDescription and the grant that DynamoDB gets."""
     if not given or not given.get("Enabled"):
         if given and given.get("KMSMasterKeyId"):
             raise errors.invalid_parameters("KMSMasterKeyId can only be specified when SSE is enabled")
