@@ -76,7 +76,7 @@ def requests(port: int) -> list[tuple[str, bytes]]:
         ("STS GetCallerIdentity", signed(port, "sts", body=IDENTITY, headers=FORM)),
         ("the same by an IAM user, verified and judged", signed(port, "sts", body=IDENTITY, headers=FORM, credentials=user)),
         ("S3 put 1 KiB", signed(port, "s3", "PUT", "/bench/small", os.urandom(1024))),
-        ("the same by an IAM user", signed(port, "s3", "PUT", "/bench/small", os.urandom(1024), credentials=user)),
+        ("S3 put by an IAM user", signed(port, "s3", "PUT", "/bench/small", os.urandom(1024), credentials=user)),
         ("S3 get 1 KiB", signed(port, "s3", "GET", "/bench/small")),
         ("SQS send 256 bytes", signed_json(port, "sqs", "AmazonSQS.SendMessage", {"QueueUrl": url, "MessageBody": "x" * 256})),
         ("Logs put, 4 lines", signed_json(port, "logs", "Logs_20140328.PutLogEvents", lines, "1.1")),

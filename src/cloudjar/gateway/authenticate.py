@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,8 @@ LARGEST_HASHED = 64 << 20
 """Bytes of a body that is held back until its hash, which the signature covers, is known. S3's own bodies are hashed as they stream."""
 USED_GRANULARITY = timedelta(minutes=1)
 """When a key was last used is kept to the minute: a write for each call would say no more."""
+ISSUED_KEPT = 1000
+"""Credentials that a world remembers."""
 
 OF_ANY_SESSION = frozenset({"GetCallerIdentity", "GetScopedCredentials"})
 """STS's operations that every session may call."""
@@ -131,24 +133,60 @@ class Authenticator:
 
     def _find(self, world: World, service: str, region: str, credentials: Credentials) -> tuple[Principal, str]:
         """The principal and the secret behind an access key; raises SignatureProblem."""
-        key = credentials.access_key
-        with world.reading() as ctx:
-            session = ctx.get(Session, key) if key[:4] == "ASIA" else None
-            if session is not None:
-                if not hmac.compare_digest(session.token.encode(), credentials.token.encode("utf-8", "replace")):
-                    raise SignatureProblem("token-invalid")
-                if session.expires <= ctx.now:
-                    raise SignatureProblem("token-expired")
-                _note_role(ctx, session.principal, region)
-                return session.principal, session.secret
-            issued = ctx.get(AccessKey, key)
-            if issued is None or issued.status != "Active" or credentials.token:
-                raise SignatureProblem("unknown-key")
-            if issued.last_used is None or not timedelta(0) <= ctx.now - issued.last_used < USED_GRANULARITY:
-                ctx.put(replace(issued, last_used=ctx.now, last_used_service=service, last_used_region=region or "N/A"))
-        if not issued.user_name:
-            return root_of(issued.account, key), issued.secret
-        return Principal("user", issued.account, issued.user_arn, issued.user_id, key), issued.secret
+        known, now = world.part(_Issued), world.clock.now()
+        found = known.credentials(credentials.access_key)
+        if isinstance(found, Session):
+            if not hmac.compare_digest(found.token.encode(), credentials.token.encode("utf-8", "replace")):
+                raise SignatureProblem("token-invalid")
+            if found.expires <= now:
+                raise SignatureProblem("token-expired")
+            known.note(found, service, region, now)
+            return found.principal, found.secret
+        if found is None or found.status != "Active" or credentials.token:
+            raise SignatureProblem("unknown-key")
+        known.note(found, service, region, now)
+        if not found.user_name:
+            return root_of(found.account, found.id), found.secret
+        return Principal("user", found.account, found.user_arn, found.user_id, found.id), found.secret
+
+
+class _Issued:
+    """Credentials as last read, and when their use was last noted. A part of the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._version = -1
+        self._found: dict[str, Session | AccessKey] = {}
+        self._noted: dict[str, datetime] = {}
+
+    def credentials(self, key: str) -> Session | AccessKey | None:
+        """What was issued under an access key; None if nothing was."""
+        version = self._world.versions["identity"]
+        if self._version != version or len(self._found) >= ISSUED_KEPT:
+            self._version = version
+            self._found.clear()
+        found = self._found.get(key)
+        if found is None:
+            with self._world.reading() as ctx:
+                found = ctx.get(Session, key) if key[:4] == "ASIA" else None
+                found = found or ctx.get(AccessKey, key)
+            if found is not None:
+                self._found[key] = found
+        return found
+
+    def note(self, used: Session | AccessKey, service: str, region: str, now: datetime) -> None:
+        """Remembers, to the minute, that an access key, or a session's role, was used."""
+        noted = self._noted.get(used.id)
+        if noted is not None and timedelta(0) <= now - noted < USED_GRANULARITY:
+            return
+        if len(self._noted) >= ISSUED_KEPT:
+            self._noted.clear()
+        self._noted[used.id] = now
+        with self._world.reading() as ctx:
+            if isinstance(used, Session):
+                _note_role(ctx, used.principal, region)
+            elif used.last_used is None or not timedelta(0) <= now - used.last_used < USED_GRANULARITY:
+                ctx.put(replace(used, last_used=now, last_used_service=service, last_used_region=region or "N/A"))
 
 
 def unsigned_root(key: str) -> Principal | None:

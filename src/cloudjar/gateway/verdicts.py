@@ -205,7 +205,8 @@ class Verdicts:
     def _bearing(self, ctx: Context, own: PolicySet, held: ResourcePolicy | None, ask: Ask, account: str) -> PolicySet:
         """The principal's side together with the resource's."""
         rcps = None
-        if ask.spec.action.partition(":")[0] in organization.RCP_SERVICES and "/aws-service-role/" not in ctx.principal.role_arn:
+        bound = ask.spec.action.partition(":")[0] in organization.RCP_SERVICES and "/aws-service-role/" not in ctx.principal.role_arn
+        if bound and self._judge.is_member(ctx, account):
             levels = organization.controls(ctx, account, "RESOURCE_CONTROL_POLICY")
             rcps = None if levels is None else tuple([self._compiled.named(level, "rcp") for level in levels])
         if held is None and rcps is None:

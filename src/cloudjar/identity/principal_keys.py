@@ -6,6 +6,8 @@ Source: "AWS global condition context keys", IAM User Guide.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cloudjar.identity.credentials import Session
@@ -49,7 +51,7 @@ def request_keys(ctx: Context, prefix: str) -> Keys:
     """The keys of a call to the service with that prefix."""
     call, now = ctx.call_info, ctx.now
     keys: Keys = {
-        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:currenttime": _second(now.replace(microsecond=0)),
         "aws:epochtime": str(int(now.timestamp())),
         "aws:requestedregion": GLOBAL_REGIONS.get(prefix) or ctx.region,
         "aws:securetransport": "true" if call.secure else "false",
@@ -68,6 +70,11 @@ def request_keys(ctx: Context, prefix: str) -> Keys:
     if referer:
         keys["aws:referer"] = referer
     return keys
+
+
+@lru_cache(maxsize=8)
+def _second(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def principal_keys(ctx: Context, principal: Principal) -> Keys:
