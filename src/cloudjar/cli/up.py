@@ -196,6 +196,8 @@ def _run(choices: dict[str, Any], debug: bool, tell: Any) -> int:
     def ready(note: dict[str, object]) -> None:
         tell(note)
         gc.freeze()
+        # What calls leave behind is held for a second, for the trail: to look at it every 700 objects finds nothing.
+        gc.set_threshold(10_000, 10, 10)
         gc.enable()
 
     try:

@@ -23,13 +23,14 @@ PATH = "/_cloudjar/lambda-url/"
 # that had URLs before were given until November 2026.
 _BOTH_SINCE = datetime(2025, 10, 1, tzinfo=UTC)
 _BOTH_FOR_ALL_SINCE = datetime(2026, 11, 1, tzinfo=UTC)
-_LABEL = ".lambda-url."
+LABEL = ".lambda-url."
+"""What the hosts of function URLs, and no others, have in them."""
 _LARGEST = 6 << 20
 
 
 def claims(request: Request) -> bool:
     """Whether a request is for a function URL."""
-    return _LABEL in request.host or request.path.startswith(PATH)
+    return LABEL in request.host or request.path.startswith(PATH)
 
 
 async def handle(jar: Jar, world: World, request: Request) -> Response:

@@ -26,12 +26,14 @@ LARGEST_BODY = 64 << 20
 
 async def handle(jar: Jar, world: World, request: Request) -> Response:
     """The answer to one request; never raises."""
-    if function_urls.claims(request):
-        return await function_urls.handle(jar, world, request)
-    if own.claims(request):
-        return await own.handle(jar, world, request)
-    if checkip.claims(request):
-        return checkip.answer(request)
+    host = request.headers.get("host", "")
+    if request.path.startswith(own.PREFIXES) or function_urls.LABEL in host or host.startswith(checkip.HOST):
+        if function_urls.claims(request):
+            return await function_urls.handle(jar, world, request)
+        if own.claims(request):
+            return await own.handle(jar, world, request)
+        if checkip.claims(request):
+            return checkip.answer(request)
     started = monotonic_seconds()
     request_id = jar.next_request_id()
     world.active_requests += 1
@@ -78,16 +80,15 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             edge.check_body(request, operation.name, body)
         req = jar.codec.parse(target, request, body, found).params
         validate(operation, req)
-        headers = request.headers
         info = Call(
             request_id=request_id,
             service=target.service,
             operation=operation.name,
-            url=f"{request.scheme}://{headers.get('host') or f'localhost:{request.port}'}",
+            url=f"{request.scheme}://{host or f'localhost:{request.port}'}",
             source_ip=request.peer,
-            user_agent=headers.get("user-agent", ""),
+            user_agent=request.headers.get("user-agent", ""),
             secure=request.scheme == "https",
-            headers=headers,
+            headers=request.headers,
         )
         ctx = Context(world, principal.account or DEFAULT_ACCOUNT, target.region or DEFAULT_REGION, principal, info, Unit())
 

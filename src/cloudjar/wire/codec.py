@@ -164,13 +164,18 @@ class Codec:
         form = None
         if protocol in ("query", "ec2"):
             form = self._form(route, request, body)
-            name = next((value for key, value in form if key == "Action"), "")
+            name = ""
+            for key, value in form:
+                if key == "Action":
+                    name = value
+                    break
         else:
             name = route.operation
-        if name not in service.operations:
+        try:
+            return Found(service.operations[name], form=form)
+        except KeyError:
             version = next((value for key, value in form or () if key == "Version"), "")
-            raise errors.no_such_action(service, protocol, name, version)
-        return Found(service.operations[name], form=form)
+            raise errors.no_such_action(service, protocol, name, version) from None
 
     def _form(self, route: Route, request: Request, body: bytes) -> list[tuple[str, str]]:
         try:
