@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -25,17 +26,25 @@ class PageMembers(msgspec.Struct, frozen=True):
     """The member that says whether there is more ("IsTruncated"), where the operation has one."""
 
 
+_SUM = 4
+"""Bytes of a token's checksum: what was mistyped or made up is told from what a page gave out."""
+
+
 def encode_token(position: bytes) -> str:
     """A position as an opaque token."""
-    return base64.urlsafe_b64encode(position).decode().rstrip("=")
+    return base64.urlsafe_b64encode(crc32(position).to_bytes(_SUM, "big") + position).decode().rstrip("=")
 
 
 def decode_token(token: str, error: AwsError) -> bytes:
     """The position in a token; raises `error` for what no page ever gave out."""
     try:
-        return base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise error from None
+    checksum, position = raw[:_SUM], raw[_SUM:]
+    if checksum != crc32(position).to_bytes(_SUM, "big"):
+        raise error
+    return position
 
 
 def page(

@@ -66,6 +66,28 @@ def s3(problems: list[Problem], operation: OperationModel) -> AwsError:
     return AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
 
 
+_PATTERN = "Member must satisfy regular expression pattern: "
+_IAM_PATTERNS = {
+    r"[\w+=,.@-]+": "only alphanumeric characters and/or the following: +=,.@_-",
+    r"[\w+=/:,.@-]+": "only alphanumeric characters and/or the following: =/:,.@-",
+    r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)": "begin and end with / and contain only alphanumeric characters and/or / characters.",
+    r"((/[A-Za-z0-9\.,\+@=_-]+)*)/": "begin and end with / and contain only alphanumeric characters and/or / characters.",
+    r"\u002F[\u0021-\u007F]*": "begin with / and contain only alphanumeric characters and/or / characters.",
+    r"[\u0009\u000A\u000D\u0020-\u00FF]+": "only printable ASCII characters.",
+}
+"""What IAM says of its patterns instead of naming them."""
+
+
+def iam(problems: list[Problem], operation: OperationModel) -> AwsError:
+    """IAM's refusal: names and paths that do not match their patterns have words of their own."""
+    others = [problem for problem in problems if problem.constraint.removeprefix(_PATTERN) not in _IAM_PATTERNS]
+    if others:
+        return coral("ValidationError")(others, operation)
+    rule = _IAM_PATTERNS[problems[0].constraint.removeprefix(_PATTERN)]
+    must = rule if rule.startswith("begin") else f"contain {rule}"
+    return AwsError("ValidationError", f"The specified value for {problems[0].path} is invalid. It must {must}")
+
+
 class Policy(msgspec.Struct, frozen=True):
     """How a service validates: what it looks at, and how it refuses."""
 
@@ -86,6 +108,7 @@ SERVICE_POLICIES: dict[str, Policy] = {
     "cloudwatch": OLD_QUERY,
     "docdb": OLD_QUERY,
     "elasticache": OLD_QUERY,
+    "iam": Policy(iam),
     "lambda": Policy(coral("ValidationException"), lenient_enums=frozenset(["Runtime", "Architecture"])),
     "logs": Policy(coral("InvalidParameterException")),
     "neptune": OLD_QUERY,

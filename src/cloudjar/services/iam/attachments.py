@@ -21,7 +21,7 @@ from cloudjar.services.iam.entities import (
     role_arn,
     user_arn,
 )
-from cloudjar.services.iam.policies import Attachment, document_of, find_attachable, policy_arn
+from cloudjar.services.iam.policies import Attachment, find_any, find_attachable, policy_arn
 
 
 def attached(ctx: Context, owner_id: str) -> list[dict[str, str]]:
@@ -40,6 +40,7 @@ def _attach(ctx: Context, owner: Owner, arn: str, quota: str) -> None:
 
 
 def _detach(ctx: Context, owner: Owner, arn: str) -> None:
+    naming.check_arn(ctx, arn, "policy")
     found = ctx.get(Attachment, owner.id, arn)
     if found is None:
         raise errors.policy_not_found(arn)
@@ -100,8 +101,7 @@ def list_attached_role_policies(ctx: Context, req: dict[str, Any]) -> dict[str, 
 @operation(on=policy_arn)
 def list_entities_for_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     arn = req["PolicyArn"]
-    if document_of(ctx, arn) is None:
-        raise errors.policy_not_found(arn)
+    find_any(ctx, arn)
     usage, kind = req.get("PolicyUsageFilter"), req.get("EntityFilter")
     owners: list[Owner | None] = []
     if usage != "PermissionsBoundary":

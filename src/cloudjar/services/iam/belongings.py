@@ -19,15 +19,15 @@ from cloudjar.services.iam.ssh_public_keys import SshPublicKey
 def check_none(ctx: Context, user: User) -> None:
     """Raises DeleteConflict while anything is left."""
     for found, what in (
-        (ctx.where(Membership, user_id=user.id), "remove user from group"),
+        (ctx.where(Membership, user_id=user.id), "remove users from group"),
         (ctx.where(Attachment, owner_id=user.id), "detach all policies"),
         (ctx.where(InlinePolicy, owner_id=user.id), "delete policies"),
         (keys_of(ctx, user.name), "delete access keys"),
         (ctx.where(LoginProfile, user_id=user.id), "delete login profile"),
         (devices_of(ctx, user.id), "delete MFA device"),
-        (ctx.where(SigningCertificate, user_id=user.id), "delete signing certificates"),
-        (ctx.where(SshPublicKey, user_id=user.id), "delete SSH public keys"),
-        (ctx.where(ServiceCredential, user_id=user.id), "delete service specific credentials"),
+        (ctx.where(SigningCertificate, user_id=user.id), "delete certificates"),
+        (ctx.where(SshPublicKey, user_id=user.id), "remove referenced objects"),
+        (ctx.where(ServiceCredential, user_id=user.id), "remove referenced objects"),
     ):
         if found.first():
             raise errors.delete_conflict(what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from cloudjar.identity.roles import Role
 from cloudjar.kernel.context import Context
@@ -52,11 +52,17 @@ class Membership(Record):
 
 Owner = User | Group | Role
 """What policies are attached to."""
+E = TypeVar("E", User, Group, Role)
+
+
+def named(ctx: Context, kind: type[E], name: str) -> E | None:
+    """The user, group or role of that name, in whatever case: names are kept as they were given, and compared without."""
+    return ctx.get(kind, name) or ctx.where(kind, folded=name.lower()).first()
 
 
 def find_user(ctx: Context, name: str) -> User:
     """The user of that name; raises NoSuchEntity."""
-    found = ctx.get(User, name)
+    found = named(ctx, User, name)
     if found is None:
         raise errors.user_not_found(name)
     return found
@@ -64,7 +70,7 @@ def find_user(ctx: Context, name: str) -> User:
 
 def find_group(ctx: Context, name: str) -> Group:
     """The group of that name; raises NoSuchEntity."""
-    found = ctx.get(Group, name)
+    found = named(ctx, Group, name)
     if found is None:
         raise errors.group_not_found(name)
     return found
@@ -72,7 +78,7 @@ def find_group(ctx: Context, name: str) -> Group:
 
 def find_role(ctx: Context, name: str) -> Role:
     """The role of that name; raises NoSuchEntity."""
-    found = ctx.get(Role, name)
+    found = named(ctx, Role, name)
     if found is None:
         raise errors.role_not_found(name)
     return found
@@ -106,17 +112,17 @@ def user_arn(ctx: Context, req: dict[str, Any]) -> str:
     name = req.get("UserName") or naming.caller_name(ctx)
     if not name:
         return ctx.arn("iam", "root", region="")
-    found = ctx.get(User, name)
+    found = named(ctx, User, name)
     return found.arn if found else naming.arn(ctx, "user", "/", name)
 
 
 def group_arn(ctx: Context, req: dict[str, Any]) -> str:
     """The group that a call names."""
-    found = ctx.get(Group, req["GroupName"])
+    found = named(ctx, Group, req["GroupName"])
     return found.arn if found else naming.arn(ctx, "group", "/", req["GroupName"])
 
 
 def role_arn(ctx: Context, req: dict[str, Any]) -> str:
     """The role that a call names."""
-    found = ctx.get(Role, req["RoleName"])
+    found = named(ctx, Role, req["RoleName"])
     return found.arn if found else naming.arn(ctx, "role", "/", req["RoleName"])

@@ -101,6 +101,10 @@ def deletion_task_not_found(task: str) -> AwsError:
     return no_such_entity(f"Could not find the deletion task {task}")
 
 
+def invalid_arn(arn: str) -> AwsError:
+    return invalid_input(f"ARN {arn} is not valid.")
+
+
 def arn_not_found(arn: str) -> AwsError:
     return no_such_entity(f"ARN {arn} is not valid.")
 

@@ -33,9 +33,14 @@ def profiles_with(ctx: Context, role_id: str) -> Rows[InstanceProfile]:
     return ctx.where(InstanceProfile, role_id=role_id)
 
 
+def named(ctx: Context, name: str) -> InstanceProfile | None:
+    """The instance profile of that name, in whatever case."""
+    return ctx.get(InstanceProfile, name) or ctx.where(InstanceProfile, folded=name.lower()).first()
+
+
 def find_profile(ctx: Context, name: str) -> InstanceProfile:
     """The instance profile of that name; raises NoSuchEntity."""
-    found = ctx.get(InstanceProfile, name)
+    found = named(ctx, name)
     if found is None:
         raise errors.instance_profile_not_found(name)
     return found
@@ -43,7 +48,7 @@ def find_profile(ctx: Context, name: str) -> InstanceProfile:
 
 def profile_arn(ctx: Context, req: dict[str, Any]) -> str:
     """What IAM is asked about."""
-    found = ctx.get(InstanceProfile, req["InstanceProfileName"])
+    found = named(ctx, req["InstanceProfileName"])
     return found.arn if found else new_profile_arn(ctx, req)
 
 

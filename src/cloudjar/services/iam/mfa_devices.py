@@ -93,7 +93,7 @@ def delete_virtual_mfa_device(ctx: Context, req: dict[str, Any]) -> None:
 def get_mfa_device(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     device = find_device(ctx, req["SerialNumber"])
     user = _user_of(ctx, device)
-    if req.get("UserName") and (user is None or user.name != req["UserName"]):
+    if req.get("UserName") and (user is None or user.folded != req["UserName"].lower()):
         raise errors.mfa_device_not_enabled(device.serial, req["UserName"])
     wire: dict[str, Any] = {"SerialNumber": device.serial}
     if user:

@@ -24,6 +24,13 @@ def arn(ctx: Context, kind: str, path: str, name: str) -> str:
     return ctx.arn("iam", f"{kind}{path}{name}", region="")
 
 
+def check_arn(ctx: Context, text: str, kind: str) -> None:
+    """Raises InvalidInput unless a request's ARN is one of IAM's, of this partition and this kind ("policy")."""
+    head, _, resource = text.partition("::")
+    if head != f"arn:{ctx.partition}:iam" or not resource.partition(":")[2].startswith(f"{kind}/") or text != text.rstrip():
+        raise errors.invalid_arn(text)
+
+
 def now(ctx: Context) -> datetime:
     """IAM's instants are whole seconds."""
     return ctx.now.replace(microsecond=0)

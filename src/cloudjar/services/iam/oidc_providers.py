@@ -18,7 +18,8 @@ _THUMBPRINT = re.compile(r"[0-9a-fA-F]{40}")
 
 
 def find_oidc_provider(ctx: Context, arn: str) -> OidcProvider:
-    """The provider of that ARN; raises NoSuchEntity."""
+    """The provider of that ARN; raises InvalidInput or NoSuchEntity."""
+    naming.check_arn(ctx, arn, "oidc-provider")
     found = ctx.get(OidcProvider, arn)
     if found is None:
         raise errors.oidc_provider_not_found(arn)

@@ -60,7 +60,8 @@ def aws_managed(ctx: Context, arn: str) -> ManagedPolicy | None:
 
 
 def find_own(ctx: Context, arn: str) -> Policy:
-    """A policy of the account's own; raises NoSuchEntity, or AccessDenied for AWS's."""
+    """A policy of the account's own; raises InvalidInput, NoSuchEntity, or AccessDenied for AWS's."""
+    naming.check_arn(ctx, arn, "policy")
     found = ctx.get(Policy, arn)
     if found is None:
         if aws_managed(ctx, arn):
@@ -70,10 +71,20 @@ def find_own(ctx: Context, arn: str) -> Policy:
 
 
 def find_attachable(ctx: Context, arn: str) -> Policy | ManagedPolicy:
-    """A policy to attach or to bound with, the account's or AWS's; raises NoSuchEntity."""
+    """A policy to attach or to bound with, the account's or AWS's; raises InvalidInput or NoSuchEntity."""
+    naming.check_arn(ctx, arn, "policy")
     found = ctx.get(Policy, arn) or aws_managed(ctx, arn)
     if found is None:
         raise errors.policy_not_attachable(arn)
+    return found
+
+
+def find_any(ctx: Context, arn: str) -> Policy | ManagedPolicy:
+    """A policy to look at, the account's or AWS's; raises InvalidInput or NoSuchEntity."""
+    naming.check_arn(ctx, arn, "policy")
+    found = ctx.get(Policy, arn) or aws_managed(ctx, arn)
+    if found is None:
+        raise errors.policy_not_found(arn)
     return found
 
 
@@ -162,10 +173,7 @@ def create_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=policy_arn)
 def get_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    found = ctx.get(Policy, req["PolicyArn"]) or aws_managed(ctx, req["PolicyArn"])
-    if found is None:
-        raise errors.policy_not_found(req["PolicyArn"])
-    return {"Policy": policy_to_wire(ctx, found)}
+    return {"Policy": policy_to_wire(ctx, find_any(ctx, req["PolicyArn"]))}
 
 
 @operation()

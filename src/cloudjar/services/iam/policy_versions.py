@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.iam import documents, errors, naming, quotas
-from cloudjar.services.iam.policies import Policy, PolicyVersion, aws_managed, find_own, policy_arn
+from cloudjar.services.iam.policies import Policy, PolicyVersion, find_any, find_own, policy_arn
 
 
 def version_to_wire(policy: Policy, version: PolicyVersion, *, document: bool = False) -> dict[str, Any]:
@@ -51,27 +51,25 @@ def create_policy_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=policy_arn)
 def get_policy_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     arn, version_id = req["PolicyArn"], req["VersionId"]
-    policy = ctx.get(Policy, arn)
-    if policy:
+    policy = find_any(ctx, arn)
+    if isinstance(policy, Policy):
         return {"PolicyVersion": version_to_wire(policy, find_version(ctx, policy, version_id), document=True)}
-    known = aws_managed(ctx, arn)
-    if known is None:
-        raise errors.policy_not_found(arn)
-    if version_id not in known.versions:
+    if version_id not in policy.versions:
         raise errors.policy_version_not_found(arn, version_id)
-    return {"PolicyVersion": aws_version_to_wire(known, version_id, document=True)}
+    return {"PolicyVersion": aws_version_to_wire(policy, version_id, document=True)}
 
 
 @operation(on=policy_arn)
 def list_policy_versions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    policy = ctx.get(Policy, req["PolicyArn"])
-    if policy:
+    policy = find_any(ctx, req["PolicyArn"])
+    if isinstance(policy, Policy):
         rows = ctx.where(PolicyVersion, policy_arn=policy.arn).backwards()
         return naming.page(ctx, req, rows, lambda version: version_to_wire(policy, version))
-    known = aws_managed(ctx, req["PolicyArn"])
-    if known is None:
-        raise errors.policy_not_found(req["PolicyArn"])
-    return {"Versions": [aws_version_to_wire(known, version) for version in reversed(known.versions)], "IsTruncated": False}
+    newest_first = sorted(policy.versions, key=lambda version: -int(version[1:]))
+    place = {version: f"{index:02}" for index, version in enumerate(newest_first)}
+    return naming.page_of(
+        req, "Versions", newest_first, lambda version: place[version], lambda version: aws_version_to_wire(policy, version)
+    )
 
 
 @operation(on=policy_arn)

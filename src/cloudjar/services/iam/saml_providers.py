@@ -23,7 +23,8 @@ LASTS = timedelta(days=365 * 100)
 
 
 def find_saml_provider(ctx: Context, arn: str) -> SamlProvider:
-    """The provider of that ARN; raises NoSuchEntity."""
+    """The provider of that ARN; raises InvalidInput or NoSuchEntity."""
+    naming.check_arn(ctx, arn, "saml-provider")
     found = ctx.get(SamlProvider, arn)
     if found is None:
         raise errors.saml_provider_not_found(arn)

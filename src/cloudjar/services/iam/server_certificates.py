@@ -28,9 +28,14 @@ class ServerCertificate(Record):
     expires: datetime
 
 
+def named(ctx: Context, name: str) -> ServerCertificate | None:
+    """The certificate of that name, in whatever case."""
+    return ctx.get(ServerCertificate, name) or ctx.where(ServerCertificate, folded=name.lower()).first()
+
+
 def find_certificate(ctx: Context, name: str) -> ServerCertificate:
     """The certificate of that name; raises NoSuchEntity."""
-    found = ctx.get(ServerCertificate, name)
+    found = named(ctx, name)
     if found is None:
         raise errors.server_certificate_not_found(name)
     return found
@@ -38,7 +43,7 @@ def find_certificate(ctx: Context, name: str) -> ServerCertificate:
 
 def certificate_arn(ctx: Context, req: dict[str, Any]) -> str:
     """What IAM is asked about."""
-    found = ctx.get(ServerCertificate, req["ServerCertificateName"])
+    found = named(ctx, req["ServerCertificateName"])
     return found.arn if found else new_certificate_arn(ctx, req)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudjar.identity.managed_policies import list_managed
 from cloudjar.identity.roles import Role
+from cloudjar.identity.service_reference import service_names
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
@@ -88,6 +89,8 @@ def create_service_linked_role(ctx: Context, req: dict[str, Any]) -> dict[str, A
     prefix = service.removesuffix(".amazonaws.com")
     if prefix == service or not prefix:
         raise errors.invalid_input(f"Service {service} is not supported.")
+    if prefix not in NAMES and not service_names().keys() & set(prefix.split(".")):
+        raise errors.invalid_input(f"Cannot find Service Linked Role template for {service}")
     if suffix and prefix not in SUFFIXED:
         raise errors.invalid_input("Custom suffix is not allowed for " + service)
     name = _role_name(service, suffix)

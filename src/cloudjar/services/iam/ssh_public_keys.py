@@ -12,7 +12,7 @@ from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.iam import errors, naming, quotas
-from cloudjar.services.iam.entities import find_user, user_arn
+from cloudjar.services.iam.entities import User, find_user, user_arn
 
 
 @record("iam.ssh_public_key", key="id", scope="world", indexes={"user": ("user_id", "id")})
@@ -28,12 +28,12 @@ class SshPublicKey(Record):
     status: str = "Active"
 
 
-def _find(ctx: Context, req: dict[str, Any]) -> SshPublicKey:
+def _find(ctx: Context, req: dict[str, Any]) -> tuple[User, SshPublicKey]:
     user = find_user(ctx, naming.user_name(ctx, req))
     found = ctx.get(SshPublicKey, req["SSHPublicKeyId"])
     if found is None or found.user_id != user.id:
         raise errors.ssh_key_not_found(req["SSHPublicKeyId"])
-    return found
+    return user, found
 
 
 def _to_wire(name: str, key: SshPublicKey) -> dict[str, Any]:
@@ -55,9 +55,9 @@ def upload_ssh_public_key(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=user_arn)
 def get_ssh_public_key(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    key = _find(ctx, req)
+    user, key = _find(ctx, req)
     body = key.body if req["Encoding"] == "SSH" else _pem_form(key.body)
-    return {"SSHPublicKey": {**_to_wire(req["UserName"], key), "Fingerprint": key.fingerprint, "SSHPublicKeyBody": body}}
+    return {"SSHPublicKey": {**_to_wire(user.name, key), "Fingerprint": key.fingerprint, "SSHPublicKeyBody": body}}
 
 
 @operation(on=user_arn)
@@ -68,12 +68,12 @@ def list_ssh_public_keys(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=user_arn)
 def update_ssh_public_key(ctx: Context, req: dict[str, Any]) -> None:
-    ctx.put(replace(_find(ctx, req), status=naming.status_of(req)))
+    ctx.put(replace(_find(ctx, req)[1], status=naming.status_of(req)))
 
 
 @operation(on=user_arn)
 def delete_ssh_public_key(ctx: Context, req: dict[str, Any]) -> None:
-    ctx.delete(_find(ctx, req))
+    ctx.delete(_find(ctx, req)[1])
 
 
 def _ssh_form(text: str) -> str:
