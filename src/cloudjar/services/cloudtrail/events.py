@@ -44,6 +44,9 @@ def name_of(call: CallEvent) -> str:
 
 def id_of(call: CallEvent) -> str:
     """eventID: the same whenever the event is told."""
+    if call.event:
+        own: str = msgspec.msgpack.decode(call.event)["eventID"]
+        return own
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{call.request_id} {call.number}"))
 
 
@@ -54,6 +57,9 @@ def user_name(principal: Principal) -> str:
 
 def resources_of(call: CallEvent, region: str, account: str) -> list[dict[str, str]]:
     """The resources that a call names, as far as its parameters tell."""
+    if call.event:
+        told: list[dict[str, str]] = msgspec.msgpack.decode(call.event).get("resources", [])
+        return told
     request = msgspec.msgpack.decode(call.request) or {}
     found = []
     bucket = request.get("Bucket")
@@ -79,8 +85,16 @@ def resources_of(call: CallEvent, region: str, account: str) -> list[dict[str, s
     return found
 
 
+def only_reads(call: CallEvent) -> bool:
+    """readOnly."""
+    return not call.event and is_read_only(call.operation)
+
+
 def event_of(call: CallEvent, region: str, account: str) -> dict[str, Any]:
     """The whole event."""
+    if call.event:
+        own: dict[str, Any] = msgspec.msgpack.decode(call.event)
+        return own
     read_only = is_read_only(call.operation)
     request = _told(msgspec.msgpack.decode(call.request)) or None
     event: dict[str, Any] = {

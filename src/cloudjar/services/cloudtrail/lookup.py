@@ -12,8 +12,8 @@ from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.paging import decode_token, encode_token
 from cloudjar.services.cloudtrail import errors
-from cloudjar.services.cloudtrail.events import event_of, id_of, name_of, resources_of, source_of, user_name
-from cloudjar.services.cloudtrail.recorder import CallEvent, Recorder, is_read_only
+from cloudjar.services.cloudtrail.events import event_of, id_of, name_of, only_reads, resources_of, source_of, user_name
+from cloudjar.services.cloudtrail.recorder import CallEvent, Recorder
 
 LIFE = timedelta(days=90)
 PAGE = 50
@@ -66,7 +66,7 @@ def _matcher(ctx: Context, attributes: list[dict[str, Any]]) -> Callable[[CallEv
     tests: dict[str, Callable[[CallEvent], str]] = {
         "EventId": id_of,
         "EventName": name_of,
-        "ReadOnly": lambda call: "true" if is_read_only(call.operation) else "false",
+        "ReadOnly": lambda call: "true" if only_reads(call) else "false",
         "Username": lambda call: user_name(call.principal),
         "EventSource": source_of,
         "AccessKeyId": lambda call: call.principal.access_key,
@@ -83,16 +83,17 @@ def _to_wire(ctx: Context, call: CallEvent) -> dict[str, Any]:
     wire = {
         "EventId": id_of(call),
         "EventName": name_of(call),
-        "ReadOnly": "true" if is_read_only(call.operation) else "false",
+        "ReadOnly": "true" if only_reads(call) else "false",
         "EventTime": call.time,
         "EventSource": source_of(call),
-        "Username": user_name(call.principal),
         "Resources": [
             {"ResourceType": resource["type"], "ResourceName": _short(resource["ARN"])}
             for resource in resources_of(call, ctx.region, ctx.account)
         ],
         "CloudTrailEvent": json.dumps(event_of(call, ctx.region, ctx.account)),
     }
+    if not call.event:
+        wire["Username"] = user_name(call.principal)
     if call.principal.access_key:
         wire["AccessKeyId"] = call.principal.access_key
     return wire

@@ -9,16 +9,22 @@ import asyncio
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
+from cloudjar.kernel.events import Event
 from cloudjar.kernel.principal import Principal
+from cloudjar.kernel.principal import service as service_principal
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.kernel.store import StoreFull
+from cloudjar.kernel.trail import API_CALL, TrailReader
 from cloudjar.kernel.world import DEFAULT_ACCOUNT, World
+
+if TYPE_CHECKING:
+    from cloudjar.services.cloudtrail.trails import Trail
 
 STORE_AFTER_SECONDS = 1.0
 NOTES_KEPT = 1000
@@ -87,6 +93,8 @@ class CallEvent(Record):
     """The service that called, for itself or for its caller."""
     shared: str = ""
     """An id that the events of two accounts about one call have in common."""
+    event: bytes = b""
+    """What a service did by itself, whole, packed: the members above only find it."""
 
 
 @record("cloudtrail.head", key="region", scope="account")
@@ -166,21 +174,35 @@ def place(service: str, region: str) -> str:
     return GLOBAL_REGIONS.get(prefix_of(service)) or region
 
 
-def tell(ctx: Context, call: CallEvent) -> None:
-    """Publishes a call for EventBridge's rules: a management call that changes something, of a client's own.
+def keep(ctx: Context, event: Event) -> None:
+    """Puts what a service has published of itself into its account's trail."""
+    head = ctx.get(Head, ctx.region) or Head(ctx.region)
+    detail, number = event.detail, head.number + 1
+    principal = service_principal(detail["eventSource"], ctx.account)
+    by = detail["userIdentity"]["invokedBy"]
+    call = CallEvent(number, event.time, "", event.source.removeprefix("aws."), detail["eventName"], principal, by, by, "", b"")
+    ctx.put(replace(call, event=msgspec.msgpack.encode(detail)))
+    ctx.put(replace(head, number=number))
+
+
+def tell(ctx: Context, call: CallEvent, trails: list[Trail], *, reads: bool = False) -> None:
+    """Publishes a call for EventBridge's rules, if one of the trails takes it: a client's own, that changes something unless some
+    want `reads`.
 
     AWS tells services' calls too, and a rule whose target makes such calls then calls itself for ever.
     """
     from cloudjar.services.cloudtrail.events import event_of, source_of
+    from cloudjar.services.cloudtrail.selectors import takes
 
-    if call.data or call.invoked_by or is_read_only(call.operation):
+    if not trails or call.invoked_by or (is_read_only(call.operation) and (call.data or not reads)):
         return
-    service = source_of(call).partition(".")[0]
-    ctx.emit(f"aws.{service}", "AWS API Call via CloudTrail", event_of(call, ctx.region, ctx.account))
+    event = event_of(call, ctx.region, ctx.account)
+    if any(takes(trail, event) for trail in trails):
+        ctx.emit(f"aws.{source_of(call).partition('.')[0]}", API_CALL, event)
 
 
 def _store(ctx: Context, notes: Iterable[_Note]) -> None:
-    trails: dict[tuple[str, str], _Trail] = {}
+    trails: dict[tuple[str, str], _Calls] = {}
     places: dict[tuple[str, str], str] = {}
     for note in notes:
         account = note.ctx.account or DEFAULT_ACCOUNT
@@ -189,14 +211,13 @@ def _store(ctx: Context, notes: Iterable[_Note]) -> None:
         other = _other_account(note, account)
         shared = ""
         for each in (account, other) if other else (account,):
-            trail = trails.get((each, region)) or trails.setdefault((each, region), _Trail(ctx, each, region))
+            trail = trails.get((each, region)) or trails.setdefault((each, region), _Calls(ctx, each, region))
             trail.number += 1
             if other and not shared:
                 shared = _uuid("shared", each, region, trail.number)
             event = _event(note, each, region, trail.number, shared)
             trail.ctx.put(event)
-            if trail.tells:
-                tell(trail.ctx, event)
+            tell(trail.ctx, event, trail.logged_by, reads=trail.reads)
             if trail.number > EVENTS_KEPT:
                 old = trail.ctx.get(CallEvent, trail.number - EVENTS_KEPT)
                 if old is not None:
@@ -205,14 +226,15 @@ def _store(ctx: Context, notes: Iterable[_Note]) -> None:
         trail.ctx.put(replace(trail.head, number=trail.number))
 
 
-class _Trail:
+class _Calls:
     """The calls of an account in a Region, while some are added."""
 
     def __init__(self, ctx: Context, account: str, region: str) -> None:
-        from cloudjar.services.cloudtrail.trails import is_logged
+        from cloudjar.services.cloudtrail.trails import logging_here
 
         self.ctx = ctx.at(account=account, region=region)
-        self.tells = is_logged(self.ctx)
+        self.logged_by = logging_here(self.ctx)
+        self.reads = bool(self.logged_by) and self.ctx.where(TrailReader).first() is not None
         self.head = self.ctx.get(Head, region) or Head(region)
         self.number = self.head.number
 

@@ -254,9 +254,9 @@ def _of_the_organization(ctx: Context) -> list[tuple[Context, Trail]]:
     return found
 
 
-def is_logged(ctx: Context) -> bool:
-    """Whether any trail logs this Region's calls."""
-    return any(trail.logging for _, trail in _visible(ctx))
+def logging_here(ctx: Context) -> list[Trail]:
+    """The trails that log this Region's calls now."""
+    return [trail for _, trail in _visible(ctx) if trail.logging]
 
 
 @operation()

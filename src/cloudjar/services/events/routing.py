@@ -7,6 +7,7 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.event_pattern import compile_pattern
 from cloudjar.kernel.input_template import dump
+from cloudjar.kernel.trail import API_CALL
 from cloudjar.services.events import metering
 from cloudjar.services.events.archives import keep
 from cloudjar.services.events.buses import Bus, get_bus
@@ -24,7 +25,10 @@ def publish(ctx: Context, bus: str, event: dict[str, Any], *, hops: int = 0, onl
     """An event arrives on a bus of this account and Region; `only` are the ARNs of the rules that a replay goes to."""
     if "replay-name" not in event:
         keep(ctx, bus, event)
+    reads = event["detail-type"] == API_CALL and event["source"].startswith("aws.") and event["detail"].get("readOnly") is True
     for rule in ctx.where(Rule, bus=bus):
+        if reads and not rule.cloudtrail:
+            continue
         if not rule.enabled or not rule.pattern or (only and rule_arn(ctx, bus, rule.name) not in only):
             continue
         if compile_pattern(rule.pattern)(event):

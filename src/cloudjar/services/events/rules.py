@@ -11,6 +11,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.event_pattern import PatternProblem, Predicate, compile_pattern
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
+from cloudjar.kernel.trail import TrailReader
 from cloudjar.services.events import errors, lists
 from cloudjar.services.events.buses import DEFAULT, Bus, find_bus, home_of
 
@@ -100,8 +101,18 @@ def put_rule(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         given = tags.from_list(req["Tags"])
         tags.check(given)
         there.set_tags(arn, given)
-    there.put(_scheduled(there, rule))
+    _put(there, rule)
     return {"RuleArn": arn}
+
+
+def _put(ctx: Context, rule: Rule) -> None:
+    """Stores a rule with its next run, and what it wants of the trail."""
+    ctx.put(_scheduled(ctx, rule))
+    reader = TrailReader(rule_arn(ctx, rule.bus, rule.name))
+    if rule.enabled and rule.cloudtrail:
+        ctx.put(reader)
+    else:
+        ctx.delete(reader)
 
 
 def _check_schedule(text: str, bus: Bus) -> None:
@@ -144,13 +155,13 @@ def run_rule(ctx: Context, bus: str, name: str) -> None:
 def enable_rule(ctx: Context, req: dict[str, Any]) -> None:
     there, rule = find_rule(ctx, req["Name"], req.get("EventBusName"))
     if not rule.enabled:
-        there.put(_scheduled(there, replace(rule, enabled=True)))
+        _put(there, replace(rule, enabled=True))
 
 
 @operation(on=on_rule)
 def disable_rule(ctx: Context, req: dict[str, Any]) -> None:
     there, rule = find_rule(ctx, req["Name"], req.get("EventBusName"))
-    there.put(_scheduled(there, replace(rule, enabled=False)))
+    _put(there, replace(rule, enabled=False))
 
 
 @operation(on=on_rule)
@@ -165,8 +176,10 @@ def delete_rule(ctx: Context, req: dict[str, Any]) -> None:
         raise errors.rule_has_targets()
     if rule.timer:
         there.cancel(rule.timer)
+    arn = rule_arn(there, bus.name, rule.name)
     there.delete(rule)
-    there.set_tags(rule_arn(there, bus.name, rule.name), {})
+    there.delete(TrailReader(arn))
+    there.set_tags(arn, {})
 
 
 @operation(on=on_rule)

@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from cloudjar.kernel import keys
+from cloudjar.kernel import keys, trail
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import effect, operation, timer
@@ -185,14 +185,7 @@ async def _steps(ctx: Context, name: str, token: str, steps: tuple[str, ...]) ->
 
 def _announce(ctx: Context, secret: Secret, what: str, problem: str = "") -> None:
     """Publishes what CloudTrail would report of the service's own doing."""
-    detail: dict[str, Any] = {
-        "eventSource": PRINCIPAL,
-        "eventName": what,
-        "eventType": "AwsServiceEvent",
-        "eventTime": ctx.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "awsRegion": ctx.region,
-        "additionalEventData": {"SecretId": secret.arn},
-    }
-    if problem:
-        detail["errorMessage"] = problem
-    ctx.emit("aws.secretsmanager", "AWS Service Event via CloudTrail", detail, [secret.arn])
+    told = {"errorMessage": problem} if problem else {}
+    trail.announce(
+        ctx, "secretsmanager", what, ("AWS::SecretsManager::Secret", secret.arn), additionalEventData={"SecretId": secret.arn}, **told
+    )

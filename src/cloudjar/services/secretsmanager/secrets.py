@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from cloudjar.kernel import keys, tags
+from cloudjar.kernel import keys, tags, trail
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.ids import ALNUM
@@ -199,6 +199,8 @@ def delete_when_due(ctx: Context, name: str, due: int) -> None:
     secret = ctx.get(Secret, name)
     if secret is not None and secret.deletion is not None and keys.microseconds(secret.deletion) == due:
         end(ctx, secret)
+        resource = ("AWS::SecretsManager::Secret", secret.arn)
+        trail.announce(ctx, "secretsmanager", "EndSecretVersionDelete", resource, additionalEventData={"SecretId": secret.arn})
 
 
 def end(ctx: Context, secret: Secret) -> None:
