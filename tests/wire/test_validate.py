@@ -35,8 +35,7 @@ def refused(service: str, operation: str, params: dict[str, Any]) -> AwsError:
             "GetRole",
             {"RoleName": "a b"},
             "ValidationError",
-            "1 validation error detected: Value 'a b' at 'roleName' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: [\\w+=,.@-]+",
+            "The specified value for roleName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
         ),
         (
             "logs",
