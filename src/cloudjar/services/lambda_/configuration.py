@@ -22,6 +22,7 @@ from cloudjar.services.lambda_ import (
     tenancy,
 )
 from cloudjar.services.lambda_.deploy import UNZIPPED_LIMIT
+from cloudjar.services.lambda_.durable_executions import EXECUTION_SECONDS, RETENTION_DAYS, durable_config
 from cloudjar.services.lambda_.functions import (
     Code,
     Function,
@@ -83,7 +84,6 @@ def _unsupported(req: dict[str, Any], op: str) -> None:
     for member in (
         "FileSystemConfigs",
         "CapacityProviderConfig",
-        "DurableConfig",
         "RuntimeConfig",
         "AcceleratorConfig",
         "PublishTo",
@@ -216,6 +216,8 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         check_tags(req.get("Tags") or {})
         settings = _settings(ctx, req)
         snap_start.check(settings.get("snap_start", "None"), runtime, settings.get("storage_mb", 512))
+        if req.get("DurableConfig"):
+            settings["durable"] = durable_config(req["DurableConfig"], (EXECUTION_SECONDS, RETENTION_DAYS))
         if req.get("TenancyConfig"):
             settings["tenant_isolation"] = req["TenancyConfig"]["TenantIsolationMode"]
             if settings.get("snap_start", "None") != "None":
@@ -302,6 +304,10 @@ def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str
     _check_runnable(after, "UpdateFunctionConfiguration")
     settings = _settings(ctx, req)
     snap_start.check(settings.get("snap_start", old.snap_start), after, settings.get("storage_mb", old.storage_mb))
+    if req.get("DurableConfig"):
+        if old.durable is None:
+            raise errors.invalid("DurableConfig can be set when a function is created, and not added later.")
+        settings["durable"] = durable_config(req["DurableConfig"], old.durable)
     if settings.get("snap_start", "None") != "None":
         tenancy.refuse(ctx, who.name, "SnapStart")
     _check_size(ctx, old.code, settings.get("layers", old.layers))

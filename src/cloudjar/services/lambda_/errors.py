@@ -35,6 +35,27 @@ def policy_too_large(size: int, limit: int) -> AwsError:
     return _user("PolicyLengthExceededException", f"The final policy size ({size}) is bigger than the limit ({limit}).")
 
 
+def execution_not_found(arn: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"Durable execution not found: {arn}")
+
+
+def execution_exists(name: str) -> AwsError:
+    message = f"An execution with the name {name} was already started with a different payload."
+    return AwsError("DurableExecutionAlreadyStartedException", message, members={"Type": "User"})
+
+
+def execution_not(status: str, what: str) -> AwsError:
+    return _user("ResourceConflictException", f"A durable execution that is {status} cannot be {what}.")
+
+
+def callback_not_found(callback: str) -> AwsError:
+    return _user("ResourceNotFoundException", f"Callback not found: {callback}")
+
+
+def callback_over(callback: str) -> AwsError:
+    return _user("CallbackTimeoutException", f"Callback {callback} has timed out or was completed before.")
+
+
 def no_event_invoke_config(arn: str) -> AwsError:
     return _user("ResourceNotFoundException", f"The function {arn} doesn't have an EventInvokeConfig")
 

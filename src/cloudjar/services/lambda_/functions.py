@@ -77,6 +77,8 @@ class Version(Record):
     dead_letter_arn: str = ""
     tenant_isolation: str = ""
     """Or "PER_TENANT", for good."""
+    durable: tuple[int, int] | None = None
+    """Of a durable function: what an execution may take, in seconds, and how many days its history is kept."""
     snap_start: str = "None"
     """Or "PublishedVersions"."""
     state: str = "Active"
@@ -194,6 +196,8 @@ def version_to_wire(ctx: Context, version: Version, qualifier: str = "") -> dict
         wire["Environment"] = sealed_environment.to_wire(ctx, version)
     if version.tenant_isolation:
         wire["TenancyConfig"] = {"TenantIsolationMode": version.tenant_isolation}
+    if version.durable is not None:
+        wire["DurableConfig"] = {"ExecutionTimeout": version.durable[0], "RetentionPeriodInDays": version.durable[1]}
     if version.dead_letter_arn:
         wire["DeadLetterConfig"] = {"TargetArn": version.dead_letter_arn}
     if version.layers:

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 import msgspec
 
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
-from cloudjar.services.lambda_ import aliases, errors, hot_reload, provisioned, recursion, tenancy
+from cloudjar.services.lambda_ import aliases, durable_executions, durable_runs, errors, hot_reload, provisioned, recursion, tenancy
 from cloudjar.services.lambda_.asynchronous import accept
+from cloudjar.services.lambda_.durable_executions import DurableExecution
 from cloudjar.services.lambda_.functions import Version, find_function, find_version
 from cloudjar.services.lambda_.invocation import Invocation
 from cloudjar.services.lambda_.names import Named, function_arn, named, on_function, owner
@@ -35,8 +35,6 @@ _TRACE = re.compile(r"[A-Za-z0-9=;:.|-]{1,512}")
 @operation(on=on_function)
 async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx, who = owner(ctx, req), named(ctx, req)
-    if req.get("DurableExecutionName"):
-        raise not_implemented("lambda", "Invoke", "DurableExecutionName")
     tenant = req.get("TenantId") or ""
     kind = req.get("InvocationType") or "RequestResponse"
     payload = req.get("Payload") or b""
@@ -45,6 +43,7 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.payload_too_large(len(payload), kind, limit)
     payload = checked_json(payload)
     context = _client_context(req.get("ClientContext") or "")
+    durable: DurableExecution | None = None
     with ctx.transaction():
         function = find_function(ctx, who.name, who.qualifier)
         reserved = function.reserved_concurrency
@@ -54,7 +53,11 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if kind == "DryRun":
             return {"StatusCode": 204, "ExecutedVersion": version.label}
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
-        if kind == "Event":
+        if version.durable is not None:
+            durable = _begin(ctx, version, req, who, payload, kind, request_id)
+        elif req.get("DurableExecutionName"):
+            raise errors.invalid("DurableExecutionName is only for functions with a DurableConfig.")
+        elif kind == "Event":
             accept(ctx, who.name, who.qualifier, request_id, payload, context, trace_id(ctx, version, request_id), tenant)
             return {"StatusCode": 202}
         trace = recursion.lengthened(ctx, trace_id(ctx, version, request_id), function)
@@ -63,6 +66,8 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         invocation = Invocation(
             request_id, payload, function_arn(ctx, who.name, who.qualifier), trace, context, tenant, req.get("LogType") == "Tail"
         )
+    if durable is not None:
+        return await _durable(ctx, durable, kind)
     await hot_reload.refresh(ctx, version)
     finished = await ctx.world.part(Pool).invoke(ctx, version, invocation, reserved)
     answer: dict[str, Any] = {"StatusCode": 200, "Payload": finished.outcome.payload, "ExecutedVersion": version.label}
@@ -71,6 +76,34 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("LogType") == "Tail":
         answer["LogResult"] = tail(finished)
     return answer
+
+
+def _begin(ctx: Context, version: Version, req: dict[str, Any], who: Named, payload: bytes, kind: str, id: str) -> DurableExecution:
+    """Starts the execution of a durable function. Raises InvalidParameterValueException."""
+    assert version.durable is not None
+    if not who.qualifier:
+        raise errors.invalid("You cannot invoke a durable function using an unqualified ARN.")
+    if kind != "Event" and version.durable[0] > durable_executions.LONGEST_SYNCHRONOUS_SECONDS:
+        raise errors.invalid("You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes.")
+    trace = trace_id(ctx, version, id)
+    return durable_executions.begin(ctx, version, req.get("DurableExecutionName") or "", payload.decode(), trace)
+
+
+async def _durable(ctx: Context, begun: DurableExecution, kind: str) -> dict[str, Any]:
+    with ctx.transaction():
+        arn = durable_executions.durable_arn(ctx, begun)
+    if kind == "Event":
+        return {"StatusCode": 202, "DurableExecutionArn": arn}
+    execution = await durable_runs.finished(ctx, begun.id)
+    if execution is None:
+        raise errors.service_failed("The execution is gone.")
+    answer = {"StatusCode": 200, "ExecutedVersion": execution.version, "DurableExecutionArn": arn}
+    if execution.status == "SUCCEEDED":
+        return {**answer, "Payload": (execution.result or "null").encode()}
+    error = execution.error or {}
+    names = (("errorType", "ErrorType"), ("errorMessage", "ErrorMessage"), ("errorData", "ErrorData"), ("stackTrace", "StackTrace"))
+    told = {ours: error[theirs] for ours, theirs in names if error.get(theirs)}
+    return {**answer, "FunctionError": "Unhandled", "Payload": json.dumps(told, separators=(",", ":")).encode()}
 
 
 @operation(on=on_function)
