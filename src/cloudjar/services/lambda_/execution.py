@@ -1,4 +1,4 @@
-"""An execution environment: one sandbox with one runtime in it, and its talk with the Runtime API."""
+"""An execution environment: one sandbox with one runtime in it; its life, its output, its extensions."""
 
 from __future__ import annotations
 
@@ -16,27 +16,20 @@ from cloudjar.services.lambda_.environment import Session
 from cloudjar.services.lambda_.environment_log import EnvironmentLog
 from cloudjar.services.lambda_.extensions import Extensions
 from cloudjar.services.lambda_.functions import Version
-from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, Restored, exited, failure, posted_error, timed_out
+from cloudjar.services.lambda_.invocation import Invocation, Outcome, Report, Restored, exited, failure, timed_out
 from cloudjar.services.lambda_.pipe import Pipe
-from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE, Deliver, Refused, Socket, not_allowed
-from cloudjar.services.lambda_.streamed_answer import StreamedAnswer
+from cloudjar.services.lambda_.runtime_api import Socket
+from cloudjar.services.lambda_.runtime_turns import FAILED, READY, Turns
 from cloudjar.services.lambda_.system_log import SystemLog
 from cloudjar.services.lambda_.telemetry import Destination, Telemetry
 
 INIT_SECONDS = 10.0
 """How long initialisation may take before it is cut off and tried again within the first invocation."""
-_SETTLE_SECONDS = 1.0
-"""How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again.
-
-Only a runtime that is busy with something else, or a machine that is, takes so long.
-"""
-
 _ENDED = "\1"
 """What a line of the supervisor begins with: `\\1NUMBER CODE`, or `\\1runtime CODE`."""
-_READY, _EXITED, _FAILED, _LATE = "ready", "exited", "failed", "late"
 
 
-class ExecutionEnvironment:
+class ExecutionEnvironment(Turns):
     """One sandbox. Used by one invocation at a time; when it ends, it is replaced."""
 
     def __init__(
@@ -49,9 +42,9 @@ class ExecutionEnvironment:
         now: Callable[[], datetime],
     ) -> None:
         """`now` is world time."""
+        super().__init__(version)
         self.id = id
         self.account = account
-        self.version = version
         self.stream = ""
         self.log = EnvironmentLog(now)
         self.session = Session("", "", "")
@@ -62,7 +55,6 @@ class ExecutionEnvironment:
         self.disk: Disk | None = None
         self.network: Network | None = None
         """Its /tmp and its network; None where it has but the machine's."""
-        self.alive = False
         self.provisioned = False
         """Kept ready, however long nobody calls."""
         self.idle_since = 0.0
@@ -73,8 +65,6 @@ class ExecutionEnvironment:
         self.peak_bytes = 0
         self.pipe: Pipe | None = None
         """What it waits at: while it is a standby, or until its extensions have registered."""
-        self.extensions: Extensions | None = None
-        """Its extensions, if it has any."""
         self.telemetry: Telemetry | None = None
         """What its extensions may subscribe to."""
         self.runtime = version.runtime
@@ -84,25 +74,10 @@ class ExecutionEnvironment:
         """Why it ends, as extensions are told."""
         self.driver = driver
         self._now = now
-        self._loop = asyncio.get_running_loop()
-        self._turn: asyncio.Future[str] = self._loop.create_future()
-        self._answer: asyncio.Future[Outcome] | None = None
-        self._deliver: Deliver | None = None
-        self._go_on: Deliver | None = None
-        """The runtime is initialised and waits to be restored."""
-        self._is_restoring = False
-        self._invocation: Invocation | None = None
-        self._first_id = ""
-        """The request that it was made for."""
-        self._exit: ExitStatus | None = None
-        self._init_failure: Outcome | None = None
         self._failed: asyncio.Future[Outcome] | None = None
         """Told of an extension's failure while neither the runtime nor a caller waits."""
         self.runtime_gone = False
         """The runtime's process has ended."""
-        self._deadline = 0.0
-        self._was_handed = False
-        """The runtime has the invocation and has not answered it."""
         self._carriage = version.runtime.startswith(("python", "nodejs"))
 
     @property
@@ -133,7 +108,7 @@ class ExecutionEnvironment:
             return failure("Sandbox.Timedout", f"Task timed out after {seconds:.2f} seconds", request_id, status="timeout")
         self.init_ms = (monotonic_seconds() - started) * 1000
         problem: Outcome | None = None
-        if event != _READY:
+        if event != READY:
             self.drain()
             problem = self._init_failure
             if problem is None:
@@ -164,7 +139,7 @@ class ExecutionEnvironment:
         finally:
             self._is_restoring = False
         self.drain()
-        if event == _READY:
+        if event == READY:
             return None
         return self._init_failure or exited(self._exit or ExitStatus(1), request_id)
 
@@ -254,61 +229,6 @@ class ExecutionEnvironment:
         # In a network of its own nobody else can have connected.
         return self.network is not None or self.driver.is_peer(self.id, peer_port, own_port)
 
-    def next(self, deliver: Deliver) -> None:
-        if self._was_handed:
-            raise not_allowed("Running", "Ready")
-        self._deliver = deliver
-        if self._answer is not None and not self._answer.done():
-            self._hand_over(self._deadline)
-            return
-        if not self._turn.done():
-            self._turn.set_result(_READY)
-
-    def restore_next(self, deliver: Deliver) -> None:
-        if self._turn.done() or self._answer is not None or not self.version.has_snapshot:
-            raise not_allowed("Ready", "RestoreReady")
-        self._go_on = deliver
-        self._turn.set_result(_READY)
-
-    def restore_error(self, body: bytes, error_type: str) -> None:
-        if self._turn.done() or not self._is_restoring:
-            raise not_allowed("Ready", "RestoreError")
-        self._init_failure = posted_error(body, error_type)
-        self._turn.set_result(_FAILED)
-
-    def gone(self, deliver: Deliver) -> None:
-        if self._go_on == deliver:
-            self._go_on, self.alive = None, False
-        if self._deliver == deliver:
-            self._deliver = None
-            if self._turn.done():
-                self._turn = self._loop.create_future()
-
-    def response(self, request_id: str, body: bytes) -> None:
-        self._finish(request_id, "InvocationResponse", Outcome(body))
-
-    def begin_response(self, request_id: str, content_type: str) -> StreamedAnswer:
-        self._check_turn(request_id, "InvocationResponse")
-        assert self._invocation is not None
-        out = self._invocation.stream
-        if out is not None:
-            out.begin(content_type)
-        return StreamedAnswer(self, request_id, out)
-
-    def too_large(self, request_id: str, size: int) -> None:
-        message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
-        body = f'{{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"{message}"}}'.encode()
-        self._finish(request_id, "InvocationResponse", Outcome(body, "Function.ResponseSizeTooLarge", "error"))
-
-    def error(self, request_id: str, body: bytes, error_type: str) -> None:
-        self._finish(request_id, "InvocationErrorResponse", posted_error(body, error_type))
-
-    def init_error(self, body: bytes, error_type: str) -> None:
-        if self._turn.done() or self._answer is not None:
-            raise not_allowed("Ready", "InitError")
-        self._init_failure = posted_error(body, error_type)
-        self._turn.set_result(_FAILED)
-
     def extension_side(self) -> Extensions:
         if self.extensions is None:
             self.have_extensions(())
@@ -351,14 +271,14 @@ class ExecutionEnvironment:
         if not self._turn.done() and self.pipe is not None:
             self.pipe.release()
         event = await asyncio.shield(self._turn)
-        if event == _READY:
+        if event == READY:
             resting, failing = asyncio.ensure_future(extensions.at_rest()), self._loop.create_future()
             self._failed = failing
             await asyncio.wait({resting, failing}, return_when=asyncio.FIRST_COMPLETED)
             resting.cancel()
             self._failed = None
             if failing.done():
-                self._init_failure, event = failing.result(), _FAILED
+                self._init_failure, event = failing.result(), FAILED
         extensions.is_open = False
         lines = SystemLog(self.version, self._now, self.telemetry)
         for extension in extensions.all.values():
@@ -375,7 +295,7 @@ class ExecutionEnvironment:
             self._failed.set_result(outcome)
         elif not self._turn.done():
             self._init_failure = outcome
-            self._turn.set_result(_FAILED)
+            self._turn.set_result(FAILED)
 
     def _child_ended(self, text: str) -> None:
         """A line of the supervisor."""
@@ -389,57 +309,10 @@ class ExecutionEnvironment:
         elif who.isdecimal() and int(who) < len(self.extensions.external):
             self.extensions.exited(int(who), int(code))
 
-    def _id(self) -> str:
-        return self._invocation.request_id if self._invocation else self._first_id
-
-    def _hand_over(self, deadline: float) -> None:
-        deliver, self._deliver = self._deliver, None
-        invocation = self._invocation
-        assert deliver is not None and invocation is not None
-        self._turn = self._loop.create_future()
-        self._was_handed = True
-        headers = {
-            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
-            "Lambda-Runtime-Invoked-Function-Arn": invocation.arn,
-            "Lambda-Runtime-Trace-Id": invocation.trace_id,
-        }
-        if invocation.client_context:
-            headers["Lambda-Runtime-Client-Context"] = invocation.client_context
-        if invocation.tenant:
-            headers["Lambda-Runtime-Aws-Tenant-Id"] = invocation.tenant
-        if self.extensions is not None:
-            self.extensions.invoke(invocation, deadline)
-        deliver(headers, invocation.payload)
-
-    def _finish(self, request_id: str, what: str, outcome: Outcome) -> None:
-        self._check_turn(request_id, what)
-        assert self._answer is not None
-        self._was_handed = False
-        self._answer.set_result(outcome)
-
-    def _check_turn(self, request_id: str, what: str) -> None:
-        if self._answer is None or self._answer.done() or not self._was_handed:
-            raise not_allowed("Ready", what)
-        if request_id != self._id():
-            raise Refused(400, "InvalidRequestID", "Invalid request ID")
-
-    def _time_out(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._was_handed = False
-            self._answer.set_result(timed_out(self.version.timeout_seconds, self._id()))
-
     def _exited(self, _: str, status: ExitStatus) -> None:
         self.runtime_gone = True
         self.peak_bytes = max(self.peak_bytes, status.peak_memory_bytes or 0)
         self._runtime_ended(status)
-
-    def _runtime_ended(self, status: ExitStatus) -> None:
-        self._exit, self.alive, self._deliver = status, False, None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(exited(status, self._id()))
-        if not self._turn.done():
-            self._turn.set_result(_EXITED)
 
     def _line(self, _: str, line: Line) -> None:
         text = line.text.decode("utf-8", "replace")
@@ -456,13 +329,6 @@ class ExecutionEnvironment:
             self.telemetry.line(kind, text + "\n")
         self.log.write(text + "\n")
 
-    async def _settled(self) -> None:
-        turn = self._turn
-        if not turn.done():
-            alarm = self._loop.call_later(_SETTLE_SECONDS, _no_longer, turn)
-            await turn
-            alarm.cancel()
-
     def drain(self) -> None:
         """What the runtime wrote before it spoke lies in its pipe."""
         try:
@@ -470,8 +336,3 @@ class ExecutionEnvironment:
         except NotRunning:
             # All that it wrote has been read.
             pass
-
-
-def _no_longer(turn: asyncio.Future[str]) -> None:
-    if not turn.done():
-        turn.set_result(_LATE)

@@ -8,14 +8,14 @@ from cloudjar.services.lambda_.response_stream import ResponseStream
 from cloudjar.services.lambda_.runtime_api import LARGEST_RESPONSE
 
 if TYPE_CHECKING:
-    from cloudjar.services.lambda_.execution import ExecutionEnvironment
+    from cloudjar.services.lambda_.runtime_turns import Turns
 
 
 class StreamedAnswer:
     """An answer that comes in pieces: passed on as it comes, or gathered for a caller who wants it whole."""
 
-    def __init__(self, env: ExecutionEnvironment, request_id: str, out: ResponseStream | None) -> None:
-        self._env = env
+    def __init__(self, turns: Turns, request_id: str, out: ResponseStream | None) -> None:
+        self._turns = turns
         self._id = request_id
         self._out = out
         self._pieces: list[bytes] = []
@@ -30,8 +30,8 @@ class StreamedAnswer:
 
     def end(self, error_type: str, error: bytes) -> None:
         if error_type:
-            self._env.error(self._id, error, error_type)
+            self._turns.error(self._id, error, error_type)
         elif self._out is None and self._size > LARGEST_RESPONSE:
-            self._env.too_large(self._id, self._size)
+            self._turns.too_large(self._id, self._size)
         else:
-            self._env.response(self._id, b"".join(self._pieces))
+            self._turns.response(self._id, b"".join(self._pieces))
