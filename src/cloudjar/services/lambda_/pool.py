@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.compute.driver import ComputeError, Driver
-from cloudjar.kernel.clock import monotonic_seconds
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.principal import Principal
@@ -24,6 +21,7 @@ from cloudjar.services.lambda_.launch import can_stand_by, launch, variables
 from cloudjar.services.lambda_.logs import ship
 from cloudjar.services.lambda_.names import function_arn
 from cloudjar.services.lambda_.pipe import Pipe
+from cloudjar.services.lambda_.places import Places
 from cloudjar.services.lambda_.runtimes import RUNTIMES
 from cloudjar.services.lambda_.shutdown import shut_down
 from cloudjar.services.lambda_.snapshots import Snapshots
@@ -33,13 +31,8 @@ from cloudjar.services.lambda_.system_log import SystemLog
 if TYPE_CHECKING:
     from cloudjar.kernel.world import World
 
-IDLE_SECONDS = 600.0
-"""Wall seconds after which an idle environment is ended."""
-SANDBOXES = 200
-"""How many environments a world keeps at once; further calls wait their turn."""
 _STARTS = 8
 """How many start at once: more would only slow each other down."""
-_EXPIRY = timedelta(minutes=5)
 
 _DEBUG_SECONDS = 3600.0
 """What an invocation may take while a debugger may hold it."""
@@ -63,17 +56,12 @@ class Pool:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._idle: dict[Key, deque[ExecutionEnvironment]] = {}
         self._all: set[ExecutionEnvironment] = set()
         self._busy: dict[tuple[str, str, str], int] = {}
         self._in_account: dict[tuple[str, str], int] = {}
         self._numbers = 0
-        self._reaper: asyncio.TimerHandle | None = None
-        self.limit = SANDBOXES
+        self.places = Places(world.clock.now, self.end, self._end_later)
         self.init_seconds = INIT_SECONDS
-        self._places = 0
-        """How many environments there are, or are being made."""
-        self._waiting: deque[tuple[Key, asyncio.Future[ExecutionEnvironment | None]]] = deque()
         self._starts = asyncio.Semaphore(_STARTS)
         self._ending: set[asyncio.Task[None]] = set()
         self._running: set[asyncio.Task[None]] = set()
@@ -134,7 +122,7 @@ class Pool:
         request_id = invocation.request_id
         problem: Outcome | None = None
         milliseconds = 0.0
-        env = await self._acquire(key)
+        env = await self.places.acquire(key)
         if env is None:
             if version.has_snapshot:
                 env, problem = await self._restored(ctx, version, invocation)
@@ -177,66 +165,9 @@ class Pool:
             return Finished(outcome, log.take_tail(), store)
         finally:
             if reusable:
-                self._give_back(key, env)
+                self.places.give_back(key, env)
             else:
                 self._end_later(env)
-
-    # Places
-
-    async def _acquire(self, key: Key) -> ExecutionEnvironment | None:
-        """A warm environment; or None with a place for a new one, waiting for either in turn."""
-        env = self._warm(key)
-        if env is not None:
-            return env
-        if self._places < self.limit:
-            self._places += 1
-            return None
-        oldest = min((e for idle in self._idle.values() for e in idle if not e.provisioned), key=lambda e: e.idle_since, default=None)
-        if oldest is not None:
-            for idle in self._idle.values():
-                if oldest in idle:
-                    idle.remove(oldest)
-            # Its place is ours.
-            await self.end(oldest)
-            return None
-        turn: asyncio.Future[ExecutionEnvironment | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((key, turn))
-        return await turn
-
-    def _free_place(self) -> None:
-        """A place is free: it goes to who has waited longest."""
-        while self._waiting:
-            _, turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._places -= 1
-
-    def _warm(self, key: Key) -> ExecutionEnvironment | None:
-        idle = self._idle.get(key)
-        now = self._world.clock.now()
-        while idle:
-            # The last one used is the likeliest to be in the caches, and lets the others grow old.
-            env = idle.pop()
-            if env.alive and (env.expires is None or now < env.expires - _EXPIRY):
-                return env
-            self._end_later(env)
-        return None
-
-    def _give_back(self, key: Key, env: ExecutionEnvironment) -> None:
-        env.idle_since = monotonic_seconds()
-        if self._waiting:
-            for waiter in self._waiting:
-                if waiter[0] == key and not waiter[1].done():
-                    self._waiting.remove(waiter)
-                    waiter[1].set_result(env)
-                    return
-            # Others wait for room.
-            self._end_later(env)
-            return
-        self._idle.setdefault(key, deque()).append(env)
-        if self._reaper is None:
-            self._reaper = asyncio.get_running_loop().call_later(IDLE_SECONDS / 10, self._reap)
 
     # Environments
 
@@ -259,7 +190,7 @@ class Pool:
         except BaseException:
             if env is not None:
                 await self.end(env)
-            self._free_place()
+            self.places.free()
             raise
         spent, env.init_ms = env.init_ms or 0.0, None
         if problem is not None:
@@ -272,7 +203,7 @@ class Pool:
         try:
             return await self.snapshots.restore(ctx, version, invocation.request_id)
         except BaseException:
-            self._free_place()
+            self.places.free()
             raise
 
     def _new(self, account: str, version: Version, driver: Driver) -> ExecutionEnvironment:
@@ -354,7 +285,7 @@ class Pool:
     async def _discard(self, env: ExecutionEnvironment) -> None:
         if env in self._all:
             await self.end(env)
-            self._free_place()
+            self.places.free()
 
     async def end(self, env: ExecutionEnvironment) -> None:
         """Ends an environment, and removes what was its own."""
@@ -382,19 +313,6 @@ class Pool:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    def _reap(self) -> None:
-        """Ends what has been idle too long."""
-        self._reaper = None
-        oldest = monotonic_seconds() - IDLE_SECONDS
-        for key, idle in list(self._idle.items()):
-            for env in [e for e in idle if e.idle_since < oldest and not e.provisioned]:
-                idle.remove(env)
-                self._end_later(env)
-            if not idle:
-                del self._idle[key]
-        if self._idle:
-            self._reaper = asyncio.get_running_loop().call_later(IDLE_SECONDS / 10, self._reap)
-
     # Provisioned concurrency
 
     async def provision(self, ctx: Context, version: Version, count: int) -> Outcome | None:
@@ -402,9 +320,8 @@ class Pool:
         key = (ctx.account, ctx.region, version.name, version.number, version.revision, "")
         self._provisioned[key] = count
         while self._provisioned.get(key) == count and self._count_provisioned(version) < count:
-            if self._places >= self.limit:
+            if not self.places.take():
                 raise errors.throttled("ConcurrentInvocationLimitExceeded")
-            self._places += 1
             env = None
             try:
                 env = self.make(ctx, version)
@@ -413,7 +330,7 @@ class Pool:
             except BaseException:
                 if env is not None:
                     await self.end(env)
-                self._free_place()
+                self.places.free()
                 raise
             if problem is not None:
                 self._provisioned.pop(key, None)
@@ -423,14 +340,14 @@ class Pool:
             env.init_ms = None
             env.provisioned = key in self._provisioned
             env.log.flush()
-            self._give_back(key, env)
+            self.places.give_back(key, env)
         return None
 
     def unprovision(self, ctx: Context, name: str, but: set[int]) -> None:
         """Lets the environments of a function's other versions grow old like all others."""
         for key in [k for k in self._provisioned if k[:3] == (ctx.account, ctx.region, name) and k[3] not in but]:
             del self._provisioned[key]
-            for env in self._idle.get(key, ()):
+            for env in self.places.idle(key):
                 env.provisioned = False
 
     def _count_provisioned(self, version: Version) -> int:
@@ -446,17 +363,14 @@ class Pool:
         """Ends the idle environments of a function, or of some of its versions."""
         self._standbys.retire(account, region, name, numbers)
         self.snapshots.retire(account, region, name, numbers)
-        for key in [k for k in self._idle if k[:3] == (account, region, name) and (numbers is None or k[3] in numbers)]:
-            for env in self._idle.pop(key):
-                self._end_later(env)
+        self.places.retire(account, region, name, numbers)
 
     async def close(self) -> None:
         """Ends every environment."""
         self._closed = True
         await self._standbys.close()
         await self.snapshots.close()
-        if self._reaper is not None:
-            self._reaper.cancel()
+        self.places.close()
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, *self._ending, return_exceptions=True)
