@@ -8,10 +8,22 @@ from typing import Any
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.sns import errors
+from cloudjar.services.sns import application_events, delivery_status, errors
 
 PLATFORMS = ("ADM", "APNS", "APNS_SANDBOX", "BAIDU", "FCM", "GCM", "MACOS", "MACOS_SANDBOX", "MPNS", "WNS")
 SECRETS = ("PlatformCredential", "PlatformPrincipal")
+SETTABLE = frozenset(
+    (
+        *SECRETS,
+        *application_events.ATTRIBUTES,
+        "ApplePlatformBundleID",
+        "ApplePlatformTeamID",
+        "Enabled",
+        delivery_status.FAILURE_ROLE,
+        delivery_status.SUCCESS_RATE,
+        delivery_status.SUCCESS_ROLE,
+    )
+)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 
 
@@ -50,6 +62,7 @@ def create_platform_application(ctx: Context, req: dict[str, Any]) -> dict[str, 
         raise errors.invalid("Name Reason: must contain only letters, numbers, underscores, hyphens and periods, at most 256")
     if not req["Attributes"].get("PlatformCredential"):
         raise errors.invalid("Attributes Reason: PlatformCredential attribute is missing")
+    _check(ctx, req["Attributes"])
     arn = ctx.arn("sns", f"app/{platform}/{name}")
     existing = ctx.get(PlatformApplication, platform, name)
     attributes = {"Enabled": "true", **req["Attributes"]}
@@ -57,6 +70,19 @@ def create_platform_application(ctx: Context, req: dict[str, Any]) -> dict[str, 
         raise errors.invalid("Attributes Reason: An application with the same name but different properties already exists")
     ctx.put(PlatformApplication(platform, name, arn, attributes))
     return {"PlatformApplicationArn": arn}
+
+
+def _check(ctx: Context, attributes: dict[str, str]) -> None:
+    """InvalidParameter for what an application does not have, or cannot have so."""
+    for name, value in attributes.items():
+        if name not in SETTABLE:
+            raise errors.invalid(f"Attributes Reason: Invalid attribute name: {name}")
+        if name == "Enabled" and value.lower() not in ("true", "false"):
+            raise errors.invalid("Attributes Reason: Invalid value for attribute: Enabled: must be true or false")
+        if name in application_events.ATTRIBUTES:
+            application_events.check(ctx, name, value)
+        if value and name in (delivery_status.SUCCESS_ROLE, delivery_status.FAILURE_ROLE, delivery_status.SUCCESS_RATE):
+            delivery_status.check(name, value)
 
 
 @operation(on=on_application, modelled=True)
@@ -75,6 +101,7 @@ def get_platform_application_attributes(ctx: Context, req: dict[str, Any]) -> di
 @operation(on=on_application, modelled=True)
 def set_platform_application_attributes(ctx: Context, req: dict[str, Any]) -> None:
     found = find_application(ctx, req["PlatformApplicationArn"])
+    _check(ctx, req["Attributes"])
     ctx.put(replace(found, attributes={**found.attributes, **req["Attributes"]}))
 
 
