@@ -136,6 +136,12 @@ def resource_policy(hooks: ModuleType | None, ctx: Context, arn: str) -> Resourc
     return found
 
 
+def resource_tags(hooks: ModuleType | None, ctx: Context, arn: str) -> dict[str, str] | None:
+    """The tags that count for a resource, where its service says so; None for all of them."""
+    told = getattr(hooks, "resource_tags", None)
+    return told(ctx, arn) if told is not None else None
+
+
 def account_in(arn: str) -> str:
     """The account that an ARN names; "" if it names none."""
     parts = arn.split(":", 5)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from cloudjar.gateway.authorize import account_in, resource_policy
+from cloudjar.gateway.authorize import account_in, resource_policy, resource_tags
 from cloudjar.gateway.authorize_asks import PASS_ROLE, Ask, asks, named, passed_to
 from cloudjar.gateway.authorize_keys import call_keys
 from cloudjar.gateway.denials import Denials
@@ -145,7 +145,8 @@ class Verdicts:
         hooks = self._hooks(action.partition(":")[0])
         held = resource_policy(hooks, ctx, resource)
         account = held.account if held else account_in(resource) or principal.account
-        context = request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "")
+        tags = resource_tags(hooks, ctx, resource)
+        context = request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "", tags)
         context |= more or {}
         request = AuthzRequest(principal, action, resource, context, account)
         policies = self._bearing(ctx, self._policies_of(ctx, principal), held, ask, account)
@@ -229,7 +230,7 @@ class Verdicts:
 
     def _ask_keys(self, ctx: Context, service: str, ask: Ask, account: str, req: dict[str, Any], hooks: ModuleType | None) -> Keys:
         prefix = ask.spec.action.partition(":")[0]
-        keys = resource_keys(ctx, ask.resource, account, prefix)
+        keys = resource_keys(ctx, ask.resource, account, prefix, resource_tags(hooks, ctx, ask.resource))
         if ask.spec.action == PASS_ROLE:
             keys["iam:passedtoservice"] = passed_to(service)
             return keys

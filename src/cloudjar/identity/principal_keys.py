@@ -146,11 +146,11 @@ def tag_keys(tags: Mapping[str, str]) -> Keys:
     return {"aws:tagkeys": tuple(tags)} | {f"aws:requesttag/{key.lower()}": value for key, value in tags.items()} if tags else {}
 
 
-def resource_keys(ctx: Context, resource: str, account: str, prefix: str) -> Keys:
-    """The keys of a resource: its tags, its account, and its organization."""
+def resource_keys(ctx: Context, resource: str, account: str, prefix: str, tags: dict[str, str] | None = None) -> Keys:
+    """The keys of a resource: its tags (`tags`, where not all that it has count), its account, and its organization."""
     keys: Keys = {}
     if resource != "*":
-        for key, value in ctx.tags(resource).items():
+        for key, value in (ctx.tags(resource) if tags is None else tags).items():
             keys[f"aws:resourcetag/{key.lower()}"] = value
             keys[f"{prefix}:resourcetag/{key.lower()}"] = value
     if account:

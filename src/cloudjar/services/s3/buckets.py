@@ -17,6 +17,8 @@ ENFORCED = "BucketOwnerEnforced"
 OWNERSHIPS = (ENFORCED, "BucketOwnerPreferred", "ObjectWriter")
 PAYMENT = "payment"
 """The kind of configuration that a bucket has whose requesters pay."""
+ABAC = "abac"
+"""The kind of configuration that a bucket has whose tags access is judged by."""
 EU = "EU"
 """The old name of eu-west-1, which CreateBucket still takes and GetBucketLocation still gives back."""
 
@@ -124,8 +126,8 @@ def owner(account: str) -> dict[str, str]:
 @operation(on=bucket_arn)
 def create_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     name = req["Bucket"]
-    names.check_bucket_name(name)
     region, constraint = _placement(ctx, req.get("CreateBucketConfiguration") or {})
+    names.check_new_bucket_name(name, req.get("BucketNamespace", "global"), ctx.account, region)
     ownership = req.get("ObjectOwnership", ENFORCED)
     if ownership not in OWNERSHIPS:
         raise errors.invalid_argument("Invalid x-amz-object-ownership header: " + ownership, "x-amz-object-ownership", ownership)
@@ -142,8 +144,6 @@ def create_bucket(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if existing.region != US_EAST_1 or region != US_EAST_1:
             raise errors.bucket_is_yours(name)
         return {"Location": f"/{name}", "BucketArn": existing.arn}
-    if req.get("BucketNamespace", "global") != "global":
-        raise not_implemented("s3", "CreateBucket", "account-regional namespaces")
     bucket = ctx.put(Bucket(name, ctx.account, region, ctx.now, constraint, ownership=ownership))
     if req.get("ObjectLockEnabledForBucket"):
         # Locks are on versions, so versioning comes with them.

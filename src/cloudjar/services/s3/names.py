@@ -28,6 +28,16 @@ def check_bucket_name(name: str) -> None:
         raise errors.invalid_bucket_name(name)
 
 
+def check_new_bucket_name(name: str, namespace: str, account: str, region: str) -> None:
+    """The same for a bucket that is to be made: in an account's own namespace it has to say whose and where, and elsewhere must not."""
+    check_bucket_name(name)
+    if namespace not in ("global", "account-regional"):
+        raise errors.invalid_argument(f"Invalid x-amz-bucket-namespace header: {namespace}", "x-amz-bucket-namespace", namespace)
+    ending = f"-{account}-{region}-an"
+    if name.endswith(ending) != (namespace == "account-regional") or (name.endswith("-an") and not name.endswith(ending)):
+        raise errors.invalid_bucket_name(name)
+
+
 def check_key(key: str) -> None:
     """Raises KeyTooLongError for keys of more than 1,024 bytes of UTF-8."""
     if len(key) * 4 > LONGEST_KEY:

@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.services.s3 import access_points, errors, public_access
 from cloudjar.services.s3.acls import grants_of, owner_of
 from cloudjar.services.s3.bucket_policies import policy_of
-from cloudjar.services.s3.buckets import ENFORCED, Bucket
+from cloudjar.services.s3.buckets import ABAC, ENFORCED, Bucket
 from cloudjar.services.s3.grants import USER, statements
 from cloudjar.services.s3.names import canonical_user
 from cloudjar.services.s3.objects import Object, Stored, find_version
@@ -63,15 +63,24 @@ def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> 
     if access_points.is_arn(arn):
         point = access_points.find(ctx, arn)
         return access_points.condition_keys(point) if point is not None else {}
+    keys = {f"s3:buckettag/{tag.lower()}": value for tag, value in resource_tags(ctx, arn).items()}
     if action not in _SEE_TAGS:
-        return {}
+        return keys
     name, _, key = arn.split(":", 5)[-1].partition("/")
     version = req.get("VersionId")
     stored: Stored | None = ctx.get(Object, name, key) if version is None else None
     if version is not None:
         bucket = ctx.get(Bucket, name)
         stored = find_version(ctx, bucket, key, version) if bucket is not None else None
-    return {f"s3:existingobjecttag/{tag.lower()}": value for tag, value in stored.tags.items()} if stored is not None else {}
+    return keys | {f"s3:existingobjecttag/{tag.lower()}": value for tag, value in (stored.tags.items() if stored is not None else ())}
+
+
+def resource_tags(ctx: Context, arn: str) -> dict[str, str]:
+    """The tags that access is judged by: an access point's, and those of a bucket that has switched that on, for its objects as well."""
+    if access_points.is_arn(arn):
+        return ctx.tags(arn.partition("/object/")[0])
+    bucket = ctx.get(Bucket, arn.split(":", 5)[-1].partition("/")[0])
+    return ctx.tags(bucket.arn) if bucket is not None and ABAC in bucket.configured else {}
 
 
 def _of_bucket(ctx: Context, bucket: Bucket, arn: str) -> ResourcePolicy:

@@ -11,7 +11,8 @@ from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.kernel.tags import to_list
 from cloudjar.services.s3 import errors
-from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, object_arn
+from cloudjar.services.s3.buckets import ABAC, Bucket, bucket_arn, find_bucket, object_arn
+from cloudjar.services.s3.configurations import configure, unconfigure
 from cloudjar.services.s3.objects import Stored, find_object, shown_version
 
 OBJECT_LIMIT = 10
@@ -88,6 +89,7 @@ def delete_object_tagging(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=bucket_arn)
 def put_bucket_tagging(ctx: Context, req: dict[str, Any]) -> None:
     bucket = find_bucket(ctx, req)
+    _check_by_hand(bucket)
     ctx.set_tags(bucket.arn, read_tags(req["Tagging"]["TagSet"], limit=BUCKET_LIMIT))
 
 
@@ -102,4 +104,29 @@ def get_bucket_tagging(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=bucket_arn)
 def delete_bucket_tagging(ctx: Context, req: dict[str, Any]) -> None:
-    ctx.set_tags(find_bucket(ctx, req).arn, {})
+    bucket = find_bucket(ctx, req)
+    _check_by_hand(bucket)
+    ctx.set_tags(bucket.arn, {})
+
+
+def _check_by_hand(bucket: Bucket) -> None:
+    """Tags that access is judged by are changed with TagResource and UntagResource alone."""
+    if ABAC in bucket.configured:
+        raise errors.invalid_request("Attribute-based access control is enabled for this bucket: use TagResource and UntagResource.")
+
+
+@operation(on=bucket_arn)
+def put_bucket_abac(ctx: Context, req: dict[str, Any]) -> None:
+    bucket, status = find_bucket(ctx, req), req["AbacStatus"].get("Status")
+    if status not in ("Enabled", "Disabled"):
+        raise errors.malformed_xml()
+    if status == "Enabled":
+        configure(ctx, bucket, ABAC, {"Status": status})
+    else:
+        unconfigure(ctx, bucket, ABAC)
+
+
+@operation(on=bucket_arn)
+def get_bucket_abac(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    bucket = find_bucket(ctx, req)
+    return {"AbacStatus": {"Status": "Enabled" if ABAC in bucket.configured else "Disabled"}}
