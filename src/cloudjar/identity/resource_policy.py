@@ -3,8 +3,8 @@
 A service whose resources have policies, or whose ARNs leave the account out, has a module `policy.py` with
 `resource_policy(ctx, arn) -> ResourcePolicy | None`: None where there is no such resource or it can have no policy; it may
 raise the service's own error for a resource that is not there. The module may also have `condition_keys(ctx, req, action,
-arn)`, the service's own condition keys, in lower case, as far as they cannot be read from the request's members by name. Where not all tags of a resource count, `resource_tags(ctx, arn) -> dict[str, str]` tells
-those that do.
+arn)`, the service's own condition keys, in lower case, as far as they cannot be read from the request's members by name; and,
+where not all tags of a resource count, `resource_tags(ctx, arn) -> dict[str, str]`, which tells those that do.
 """
 
 from __future__ import annotations
