@@ -30,6 +30,7 @@ PASSED_TO = {
     "elasticbeanstalk": "elasticbeanstalk.amazonaws.com",
     "elbv2": "elasticloadbalancing.amazonaws.com",
     "rds": "rds.amazonaws.com",
+    "s3control": "batchoperations.s3.amazonaws.com",
     "cloudwatch": "monitoring.amazonaws.com",
     "stepfunctions-local": "states.amazonaws.com",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudjar.kernel.context import Call, Context
-from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.s3 import errors
@@ -17,7 +17,7 @@ from cloudjar.services.s3.configurations import absent, configuration, configure
 from cloudjar.services.s3.encryption import CUSTOMER, begin, open_key
 from cloudjar.services.s3.extents import reseal
 from cloudjar.services.s3.metadata import STORAGE_CLASSES
-from cloudjar.services.s3.objects import NULL, Object, Stored, find_version, remove, store
+from cloudjar.services.s3.objects import NULL, Object, Stored, find_object, find_version, remove, store
 
 KIND = "replication"
 PRINCIPAL = "s3.amazonaws.com"
@@ -58,7 +58,8 @@ def _check(ctx: Context, bucket: Bucket, rule: dict[str, Any]) -> None:
     if destination.get("StorageClass", "STANDARD") not in STORAGE_CLASSES:
         raise errors.malformed_xml()
     if (rule.get("ExistingObjectReplication") or {}).get("Status") == "Enabled":
-        raise not_implemented("s3", "PutBucketReplication", "replication of existing objects")
+        # S3 takes it no more: existing objects are replicated by a batch job.
+        raise errors.invalid_request("ExistingObjectReplication is not supported. Use S3 Batch Replication to replicate existing objects.")
     if "Filter" in rule and ("Priority" not in rule or "DeleteMarkerReplication" not in rule):
         raise errors.invalid_request(
             "Priority and DeleteMarkerReplication must be specified for this version of Cross Region Replication configuration."
@@ -120,6 +121,44 @@ def replicate(ctx: Context, bucket: Bucket, stored: Stored) -> None:
         ctx.put(replace(stored, replication="PENDING"))
     there = ctx.at(account=bucket.account, region=bucket.region)
     there.effect(copy_out, bucket.name, stored.key, stored.version_id or NULL, [rule["ID"] for rule in rules])
+
+
+def is_eligible(ctx: Context, bucket: Bucket, stored: Stored) -> bool:
+    """Whether a version falls under one of a bucket's rules, whenever it was stored."""
+    wanted = configuration(ctx, bucket, KIND)
+    customer = stored.encryption is not None and stored.encryption.algorithm == CUSTOMER
+    return wanted is not None and not customer and bool(_rules_for(wanted["Rules"], stored))
+
+
+async def replicate_existing(ctx: Context, caller: Context, name: str, key: str, version_id: str) -> None:
+    """Copies a version that is there already, as S3 Batch Replication does; the caller needs s3:InitiateReplication.
+
+    Raises AccessDenied, NoSuchBucket, NoSuchKey, NoSuchVersion, InvalidRequest, and what the destination answers.
+    """
+    with ctx.transaction():
+        bucket = ctx.get(Bucket, name)
+        if bucket is None:
+            raise errors.no_such_bucket(name)
+        if not ctx.world.host.allowed(caller, "s3:InitiateReplication", f"{bucket.arn}/{key}"):
+            raise errors.access_denied()
+        stored = find_object(ctx, bucket, key, version_id or None)
+        if not is_eligible(ctx, bucket, stored):
+            raise errors.invalid_request("The object is not eligible for replication under the bucket's replication configuration.")
+        wanted = configuration(ctx, bucket, KIND) or {"Rules": ()}
+        rules = [rule["ID"] for rule in _rules_for(wanted["Rules"], stored)]
+        there = ctx.at(account=bucket.account, region=bucket.region)
+    failure: AwsError | None = None
+    for rule_id in rules:
+        try:
+            await _copy(there, name, key, stored.version_id or NULL, rule_id)
+        except AwsError as error:
+            failure = error
+    with ctx.transaction():
+        fresh = find_version(ctx, bucket, key, stored.version_id or NULL)
+        if fresh is not None and fresh.replication != "REPLICA":
+            ctx.put(replace(fresh, replication="FAILED" if failure else "COMPLETED"))
+    if failure is not None:
+        raise failure
 
 
 @effect

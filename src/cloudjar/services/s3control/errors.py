@@ -49,6 +49,19 @@ def no_public_access_block(account: str) -> AwsError:
     return AwsError("NoSuchPublicAccessBlockConfiguration", words, status=404, members={"AccountId": account})
 
 
+def no_such_job() -> AwsError:
+    return AwsError("NoSuchJob", "The specified job does not exist", status=404)
+
+
+def idempotency() -> AwsError:
+    words = "The ClientRequestToken was used already, for a request with other parameters"
+    return AwsError("IdempotencyException", words, status=400)
+
+
+def job_status(before: str, wanted: str) -> AwsError:
+    return AwsError("JobStatusException", f"A job in the state {before} cannot be moved to {wanted}", status=400)
+
+
 def invalid_token() -> AwsError:
     return AwsError("InvalidArgument", "The continuation token provided is incorrect", status=400)
 

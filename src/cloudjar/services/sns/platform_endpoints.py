@@ -149,7 +149,12 @@ def push_quietly(ctx: Context, arn: str, published: Published, topic: Topic) -> 
     application = _application(ctx, arn)
     # The news of a failure, if that fails too, is no news.
     if problem is not None and application is not None and application.attributes.get("EventDeliveryFailure") != topic.arn:
-        failure = {"DeliveryAttempts": 1, "FailureMessage": problem.message, "FailureType": problem.code, "MessageId": published.id}
+        failure: dict[str, str | int] = {
+            "DeliveryAttempts": 1,
+            "FailureMessage": problem.message,
+            "FailureType": problem.code,
+            "MessageId": published.id,
+        }
         application_events.tell(ctx, application, "DeliveryFailure", arn, **failure)
     status = (problem.status or 400) if problem else 200
     words = problem.message if problem else ""
