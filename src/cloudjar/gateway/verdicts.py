@@ -146,7 +146,9 @@ class Verdicts:
         held = resource_policy(hooks, ctx, resource)
         account = held.account if held else account_in(resource) or principal.account
         tags = resource_tags(hooks, ctx, resource)
-        context = request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "", tags)
+        context = (
+            request_keys(ctx, action.partition(":")[0]) | principal_keys(ctx, principal) | resource_keys(ctx, resource, account, "", tags)
+        )
         context |= more or {}
         request = AuthzRequest(principal, action, resource, context, account)
         policies = self._bearing(ctx, self._policies_of(ctx, principal), held, ask, account)
