@@ -61,7 +61,7 @@ def test_another_account_is_not_asked(world, control, aws_error):
         )
 
 
-@pytest.mark.parametrize("operation", ["list_multi_region_access_points", "list_access_grants_instances", "list_storage_lens_configurations"])
+@pytest.mark.parametrize("operation", ["list_multi_region_access_points", "list_access_grants", "list_storage_lens_configurations"])
 def test_what_is_not_there_says_so(control, aws_error, operation):
     with aws_error("NotImplemented"):
         getattr(control, operation)(AccountId=ACCOUNT)
