@@ -138,9 +138,5 @@ def test_lists_come_in_pages(events):
 
 
 def test_what_is_not_there_says_so(events, aws_error):
-    with aws_error("NotImplemented"):
-        events.create_endpoint(
-            Name="e",
-            RoutingConfig={"FailoverConfig": {"Primary": {"HealthCheck": "x"}, "Secondary": {"Route": "us-west-2"}}},
-            EventBuses=[{"EventBusArn": "arn:aws:events:us-east-1:000000000000:event-bus/default"}] * 2,
-        )
+    with aws_error("NotImplemented", "LogConfig"):
+        events.update_event_bus(Name="default", LogConfig={"Level": "INFO"})

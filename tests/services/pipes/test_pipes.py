@@ -245,6 +245,21 @@ def test_an_update_changes_what_is_given_and_keeps_the_rest(world, pipes, pipe, 
     assert received() == ["b"]
 
 
+def test_a_pipe_works_while_its_role_can_use_its_key(world, pipes, pipe, send, received):
+    kms = world.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    pipe(KmsKeyIdentifier=key)
+    assert pipes.describe_pipe(Name="through")["KmsKeyIdentifier"] == key
+    send({"size": 1})
+    assert len(received()) == 1
+    kms.disable_key(KeyId=key)
+    send({"size": 2})
+    assert received() == []
+    kms.enable_key(KeyId=key)
+    world.clock.advance(minutes=2)
+    assert '{"size": 2}' in [json.loads(body)["body"] for body in received()]
+
+
 def test_pipes_are_listed_by_prefix_and_state(pipes, pipe):
     pipe()
     pipe(Name="other", DesiredState="STOPPED")
@@ -281,7 +296,7 @@ def test_a_name_is_used_once(pipes, pipe):
         ({"Source": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}, "NotImplemented"),
         ({"Target": "arn:aws:batch:us-east-1:000000000000:job-queue/q"}, "NotImplemented"),
         ({"Enrichment": "arn:aws:states:us-east-1:000000000000:stateMachine:m"}, "NotImplemented"),
-        ({"KmsKeyIdentifier": "alias/mine"}, "NotImplemented"),
+        ({"KmsKeyIdentifier": "alias/mine"}, "ValidationException"),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(pipes, pipe, changes, code):

@@ -148,3 +148,22 @@ def test_an_updated_schedule_is_as_it_was_put(scheduler, queue, role):
     assert found["ScheduleExpression"] == "rate(2 hours)"
     assert "Description" not in found
     assert found["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
+
+
+def test_a_schedule_runs_while_its_role_can_use_its_key(world, scheduler, queue, role, aws_error):
+    kms = world.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    allow = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    world.client("iam").put_role_policy(RoleName="r", PolicyName="k", PolicyDocument=document)
+    schedule(scheduler, queue, role, "rate(1 hour)", KmsKeyArn=key)
+    assert scheduler.get_schedule(Name="s")["KmsKeyArn"] == key
+    assert len(queue.bodies()) == 1
+    kms.disable_key(KeyId=key)
+    world.clock.advance(hours=1)
+    assert queue.bodies() == []
+    kms.enable_key(KeyId=key)
+    world.clock.advance(minutes=5)
+    assert len(queue.bodies()) == 1
+    with aws_error("ValidationException", "cannot be used"):
+        schedule(scheduler, queue, role, "rate(1 hour)", name="t", KmsKeyArn=key.replace(key[-4:], "0000"))

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.event_pattern import compile_pattern
 from cloudjar.kernel.input_template import dump
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.events import errors, lists
+from cloudjar.services.events import bus_keys, errors, lists
 from cloudjar.services.events.buses import bus_arn, find_bus
 from cloudjar.services.events.rules import predicate
 
@@ -32,6 +31,7 @@ class Archive(Record):
     retention_days: int = 0
     events: int = 0
     size: int = 0
+    kms_key: str = ""
 
 
 @record("events.archived", key=("archive", "time", "id"))
@@ -67,6 +67,8 @@ def keep(ctx: Context, bus: str, event: dict[str, Any]) -> None:
     for archive in ctx.where(Archive, bus=bus):
         if archive.pattern and not compile_pattern(archive.pattern)(event):
             continue
+        if bus_keys.seal(ctx, archive.kms_key, bus_arn(ctx, bus)) is not None:
+            continue
         text = dump(event)
         ctx.put(Archived(archive.uid, ctx.now, event["id"], text))
         ctx.put(replace(archive, events=archive.events + 1, size=archive.size + len(text.encode())))
@@ -75,8 +77,7 @@ def keep(ctx: Context, bus: str, event: dict[str, Any]) -> None:
 @operation(on=on_archive)
 def create_archive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     name, pattern = req["ArchiveName"], req.get("EventPattern") or ""
-    if req.get("KmsKeyIdentifier"):
-        raise not_implemented("events", "CreateArchive", "KmsKeyIdentifier")
+    key = bus_keys.chosen(ctx, req.get("KmsKeyIdentifier") or "")
     there, bus = find_bus(ctx, req["EventSourceArn"])
     if there.account != ctx.account or there.region != ctx.region:
         raise errors.bad_parameter("EventSourceArn", "The event bus must be in this account and Region.")
@@ -85,7 +86,7 @@ def create_archive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if pattern:
         predicate(pattern)
     uid = ctx.world.step(ctx._open(), "events.archive")
-    archive = Archive(name, bus.name, ctx.now, uid, pattern, req.get("Description"), req.get("RetentionDays") or 0)
+    archive = Archive(name, bus.name, ctx.now, uid, pattern, req.get("Description"), req.get("RetentionDays") or 0, kms_key=key)
     ctx.put(archive)
     ctx.after(expire, name, uid, seconds=DAY, housekeeping=True)
     return _state(ctx, archive)
@@ -93,13 +94,14 @@ def create_archive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=on_archive)
 def update_archive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req.get("KmsKeyIdentifier"):
-        raise not_implemented("events", "UpdateArchive", "KmsKeyIdentifier")
     archive = find_archive(ctx, req["ArchiveName"])
     if req.get("EventPattern"):
         predicate(req["EventPattern"])
     fields = {"Description": "description", "EventPattern": "pattern", "RetentionDays": "retention_days"}
-    archive = ctx.put(replace(archive, **{field: req[member] for member, field in fields.items() if member in req}))
+    changes = {field: req[member] for member, field in fields.items() if member in req}
+    if "KmsKeyIdentifier" in req:
+        changes["kms_key"] = bus_keys.chosen(ctx, req["KmsKeyIdentifier"])
+    archive = ctx.put(replace(archive, **changes))
     return _state(ctx, archive)
 
 
@@ -122,6 +124,8 @@ def describe_archive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         wire["Description"] = archive.description
     if archive.pattern:
         wire["EventPattern"] = archive.pattern
+    if archive.kms_key:
+        wire["KmsKeyIdentifier"] = archive.kms_key
     return wire
 
 

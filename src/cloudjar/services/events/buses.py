@@ -10,7 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.events import errors, lists
+from cloudjar.services.events import bus_keys, errors, lists, partner_sources
 
 DEFAULT = "default"
 MOST_BUSES = 100
@@ -69,8 +69,6 @@ def get_bus(ctx: Context, name: str) -> Bus | None:
 
 def check_supported(operation_name: str, req: dict[str, Any]) -> None:
     """Refuses what a bus cannot have here."""
-    if req.get("KmsKeyIdentifier"):
-        raise not_implemented("events", operation_name, "KmsKeyIdentifier")
     if (req.get("LogConfig") or {}).get("Level", "OFF") != "OFF":
         raise not_implemented("events", operation_name, "LogConfig")
 
@@ -78,9 +76,10 @@ def check_supported(operation_name: str, req: dict[str, Any]) -> None:
 @operation(on=on_bus)
 def create_event_bus(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     name = req["Name"]
-    if req.get("EventSourceName") or name.startswith("aws.partner/"):
-        raise not_implemented("events", "CreateEventBus", "partner event sources")
-    if "/" in name:
+    source = req.get("EventSourceName")
+    if source and source != name:
+        raise errors.invalid("The name of a partner event bus must be the name of its event source.")
+    if "/" in name and not source:
         raise errors.invalid("Event bus name must not contain '/'.")
     check_supported("CreateEventBus", req)
     if get_bus(ctx, name):
@@ -90,7 +89,10 @@ def create_event_bus(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     given = tags.from_list(req.get("Tags"))
     tags.check(given)
     dead_letter = (req.get("DeadLetterConfig") or {}).get("Arn", "")
-    bus = ctx.put(Bus(name, ctx.now, ctx.now, "", req.get("Description"), dead_letter))
+    if source:
+        partner_sources.connect(ctx, source)
+    key = bus_keys.chosen(ctx, req.get("KmsKeyIdentifier") or "")
+    bus = ctx.put(Bus(name, ctx.now, ctx.now, "", req.get("Description"), dead_letter, key))
     ctx.set_tags(bus_arn(ctx, name), given)
     return _settings(bus) | {"EventBusArn": bus_arn(ctx, name)}
 
@@ -104,6 +106,8 @@ def update_event_bus(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         changes["description"] = req["Description"]
     if "DeadLetterConfig" in req:
         changes["dead_letter_arn"] = req["DeadLetterConfig"].get("Arn", "")
+    if "KmsKeyIdentifier" in req:
+        changes["kms_key"] = bus_keys.chosen(ctx, req["KmsKeyIdentifier"])
     bus = there.put(replace(bus, **changes))
     return _settings(bus) | {"Name": bus.name, "Arn": bus_arn(there, bus.name)}
 
@@ -121,6 +125,7 @@ def delete_event_bus(ctx: Context, req: dict[str, Any]) -> None:
     if there.where(Rule, bus=name).first():
         raise errors.invalid("Event bus can't be deleted since it has rules.")
     there.delete(bus)
+    partner_sources.disconnect(there, name)
     there.set_tags(bus_arn(there, name), {})
 
 
@@ -153,6 +158,8 @@ def _settings(bus: Bus) -> dict[str, Any]:
     wire: dict[str, Any] = {}
     if bus.description:
         wire["Description"] = bus.description
+    if bus.kms_key:
+        wire["KmsKeyIdentifier"] = bus.kms_key
     if bus.dead_letter_arn:
         wire["DeadLetterConfig"] = {"Arn": bus.dead_letter_arn}
     return wire

@@ -57,6 +57,26 @@ def destination_exists(name: str) -> AwsError:
     return _exists(f"An api-destination '{name}' already exists.")
 
 
+def endpoint_not_found(name: str) -> AwsError:
+    return _not_found(f"Endpoint {name} does not exist.")
+
+
+def endpoint_exists(name: str) -> AwsError:
+    return _exists(f"Endpoint {name} already exists.")
+
+
+def source_not_found(name: str) -> AwsError:
+    return _not_found(f"Event source {name} does not exist.")
+
+
+def source_exists(name: str) -> AwsError:
+    return _exists(f"Event source {name} already exists.")
+
+
+def bad_state(message: str) -> AwsError:
+    return AwsError("InvalidStateException", message)
+
+
 def no_such_statement(statement: str) -> AwsError:
     return _not_found(f"Statement with the provided id {statement} does not exist.")
 

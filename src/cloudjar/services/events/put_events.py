@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.input_template import dump
 from cloudjar.kernel.marks import operation
-from cloudjar.services.events import errors, metering
+from cloudjar.services.events import endpoints, errors, metering
 from cloudjar.services.events.buses import DEFAULT, bus_arn, get_bus, home_of
+from cloudjar.services.events.endpoints import Endpoint
 from cloudjar.services.events.envelope import envelope
 from cloudjar.services.events.routing import publish
 
@@ -20,21 +21,22 @@ LARGEST = 1_048_576
 
 def on_buses(ctx: Context, req: dict[str, Any]) -> list[str]:
     """What IAM is asked about."""
+    if req.get("EndpointId") and (endpoint := ctx.where(Endpoint, id=req["EndpointId"]).first()):
+        ctx = ctx.at(region=endpoint.region)
     return list(dict.fromkeys(bus_arn(ctx, entry.get("EventBusName") or DEFAULT) for entry in req["Entries"]))
 
 
 @operation(on=on_buses)
 def put_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req.get("EndpointId"):
-        raise not_implemented("events", "PutEvents", "global endpoints")
-    size = sum(_size(entry) for entry in req["Entries"])
+    endpoint = endpoints.by_id(ctx, req["EndpointId"]) if req.get("EndpointId") else None
+    size = sum(size_of(entry) for entry in req["Entries"])
     if size > LARGEST:
         raise errors.invalid("Total size of the entries in the request is over the limit.")
     results: list[dict[str, Any]] = []
     failed = 0
     for entry in req["Entries"]:
         try:
-            results.append({"EventId": _accept(ctx, entry)})
+            results.append({"EventId": _accept(ctx, entry, endpoint)})
         except AwsError as error:
             failed += 1
             results.append({"ErrorCode": error.code, "ErrorMessage": error.message})
@@ -42,27 +44,38 @@ def put_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"FailedEntryCount": failed, "Entries": results}
 
 
-def _size(entry: dict[str, Any]) -> int:
+def size_of(entry: dict[str, Any]) -> int:
     size = 14 if entry.get("Time") else 0
     texts = [entry.get("Source"), entry.get("DetailType"), entry.get("Detail"), *(entry.get("Resources") or ())]
     return size + sum(len(text.encode()) for text in texts if text)
 
 
-def _accept(ctx: Context, entry: dict[str, Any]) -> str:
+def checked_detail(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry's detail. Raises the error of the entry, if it is none."""
     for name in ("Source", "DetailType", "Detail"):
         if not entry.get(name):
             raise AwsError("InvalidArgument", f"Parameter {name} is not valid. Reason: {name} is a required argument.")
-    if entry["Source"].lower().startswith("aws."):
-        raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
     if len(entry["DetailType"]) > 128:
         raise AwsError("InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType must be at most 128 characters.")
-    detail = _detail(entry["Detail"])
+    return _detail(entry["Detail"])
+
+
+def _accept(ctx: Context, entry: dict[str, Any], endpoint: Endpoint | None) -> str:
+    detail = checked_detail(entry)
+    if entry["Source"].lower().startswith("aws."):
+        raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
+    if endpoint is not None:
+        ctx = ctx.at(region=endpoint.region)
     there, name = home_of(ctx, entry.get("EventBusName"))
+    if endpoint is not None and (there.account, there.region, name) != (endpoint.account, endpoint.region, endpoint.bus):
+        raise AwsError("InvalidArgument", f"Event bus {name} is not the event bus of the endpoint.")
     event = envelope(ctx, entry["Source"], entry["DetailType"], detail, entry.get("Resources") or [], time=entry.get("Time"))
     event["region"] = there.region
     # AWS takes an event for a bus that is not there, and drops it.
     if get_bus(there, name) is not None:
         publish(there, name, event)
+    if endpoint is not None and endpoint.replicates:
+        endpoints.replicate(ctx, endpoint, event)
     return str(event["id"])
 
 

@@ -10,7 +10,8 @@ from cloudjar.kernel.input_template import dump
 from cloudjar.kernel.trail import API_CALL
 from cloudjar.services.events import metering
 from cloudjar.services.events.archives import keep
-from cloudjar.services.events.buses import Bus, get_bus
+from cloudjar.services.events.bus_keys import accepts
+from cloudjar.services.events.buses import Bus, bus_arn, get_bus
 from cloudjar.services.events.delivery import deliver
 from cloudjar.services.events.envelope import stamp
 from cloudjar.services.events.rules import Rule, rule_arn
@@ -23,6 +24,9 @@ MOST_HOPS = 5
 
 def publish(ctx: Context, bus: str, event: dict[str, Any], *, hops: int = 0, only: tuple[str, ...] = ()) -> None:
     """An event arrives on a bus of this account and Region; `only` are the ARNs of the rules that a replay goes to."""
+    held = get_bus(ctx, bus)
+    if held is not None and held.kms_key and not accepts(ctx, held, bus_arn(ctx, bus), event):
+        return
     if "replay-name" not in event:
         keep(ctx, bus, event)
     reads = event["detail-type"] == API_CALL and event["source"].startswith("aws.") and event["detail"].get("readOnly") is True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from cloudjar.kernel import paging, tags
+from cloudjar.kernel import customer_keys, paging, tags
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation, timer
@@ -18,7 +18,7 @@ PRINCIPAL = "pipes.amazonaws.com"
 MOST_PIPES = 1000
 _CHANGING = frozenset(("CREATING", "UPDATING", "DELETING", "STARTING", "STOPPING"))
 _FAILED = {"CREATING": "CREATE", "UPDATING": "UPDATE", "STARTING": "START", "STOPPING": "STOP"}
-_KEPT = ("Description", "Enrichment", "EnrichmentParameters", "TargetParameters", "LogConfiguration")
+_KEPT = ("Description", "Enrichment", "EnrichmentParameters", "TargetParameters", "LogConfiguration", "KmsKeyIdentifier")
 
 
 @record("pipes.pipe", key="name")
@@ -51,6 +51,11 @@ class Pipe(Record):
     @property
     def role(self) -> str:
         return str(self.settings["RoleArn"])
+
+    def seal(self, ctx: Context, acting: Context) -> None:
+        """The role must be able to use the pipe's key, if it has one. Raises KMS's error."""
+        if self.settings.get("KmsKeyIdentifier"):
+            customer_keys.sealed(acting, self.settings["KmsKeyIdentifier"], {"aws:pipe:arn": pipe_arn(ctx, self.name)})
 
     @property
     def is_queue(self) -> bool:
@@ -183,6 +188,7 @@ def arrive(ctx: Context, name: str, uid: str, failed: str) -> None:
     try:
         with ctx.transaction():
             acting = ctx.assume(pipe.role, PRINCIPAL)
+            pipe.seal(ctx, acting)
             if pipe.is_queue:
                 request = {"QueueUrl": queue_url(pipe.source), "AttributeNames": ["VisibilityTimeout"]}
                 acting.call("sqs", "GetQueueAttributes", request)

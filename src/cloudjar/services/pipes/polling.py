@@ -86,7 +86,9 @@ class Poller:
     def acting(self, pipe: Pipe) -> Context:
         """A context under the pipe's role. Raises AwsError."""
         with self.ctx.transaction():
-            principal = self._pollers.acting(self.ctx, pipe.role).principal
+            acting = self._pollers.acting(self.ctx, pipe.role)
+            pipe.seal(self.ctx, acting)
+            principal = acting.principal
         return self.ctx.at(principal=principal)
 
     def later(self, seconds: float) -> None:

@@ -102,7 +102,11 @@ async def _bus(ctx: Context, pipe: Pipe, items: list[Any], parameters: list[dict
         if given.get("Time"):
             entry["Time"] = _instant(given["Time"])
         entries.append(entry)
-    answer = await ctx.call_async("events", "PutEvents", {"Entries": entries})
+    request: dict[str, Any] = {"Entries": entries}
+    own = (pipe.settings.get("TargetParameters") or {}).get("EventBridgeEventBusParameters") or {}
+    if own.get("EndpointId"):
+        request["EndpointId"] = own["EndpointId"]
+    answer = await ctx.call_async("events", "PutEvents", request)
     failed = {at for at, entry in enumerate(answer["Entries"]) if entry.get("ErrorCode")}
     if len(failed) == len(entries):
         first = answer["Entries"][0]

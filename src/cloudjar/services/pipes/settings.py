@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudjar.kernel import customer_keys
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.event_pattern import PatternProblem, compile_pattern
 from cloudjar.kernel.targets import has_service
 from cloudjar.services.pipes import errors
@@ -68,7 +69,10 @@ def updated(source: str, old: dict[str, Any], given: dict[str, Any]) -> dict[str
 def check(ctx: Context, operation_name: str, kept: dict[str, Any], req: dict[str, Any]) -> None:
     """Raises ValidationException for what AWS does not take, NotImplemented for what is not here."""
     if req.get("KmsKeyIdentifier"):
-        raise not_implemented("pipes", operation_name, "KmsKeyIdentifier")
+        try:
+            kept["KmsKeyIdentifier"] = customer_keys.chosen(ctx, req["KmsKeyIdentifier"])
+        except AwsError as error:
+            raise errors.invalid("KmsKeyIdentifier", f"KMS key {req['KmsKeyIdentifier']} cannot be used: {error.message}") from None
     source, target = kept["Source"], kept["Target"]
     service = service_of(source)
     if service not in SOURCES:
@@ -81,7 +85,7 @@ def check(ctx: Context, operation_name: str, kept: dict[str, Any], req: dict[str
     if kind not in _TARGETS or not has_service(service_of(target)):
         raise not_implemented("pipes", operation_name, f"targets of {kind or target}")
     _check_place(ctx, "Target", target)
-    _check_target(operation_name, kind, target, kept.get("TargetParameters") or {})
+    _check_target(kind, target, kept.get("TargetParameters") or {})
     batch = kept["SourceParameters"][SOURCES[service]]["BatchSize"]
     most = _TARGETS[kind][1]
     if batch > most:
@@ -129,7 +133,7 @@ def _check_source(service: str, source: str, given: dict[str, Any]) -> None:
             raise errors.invalid("Pattern", f"Event pattern is not valid. Reason: {problem}") from None
 
 
-def _check_target(operation_name: str, kind: str, target: str, given: dict[str, Any]) -> None:
+def _check_target(kind: str, target: str, given: dict[str, Any]) -> None:
     member = _TARGETS[kind][0]
     for other in given:
         if other not in (member, "InputTemplate"):
@@ -143,8 +147,6 @@ def _check_target(operation_name: str, kind: str, target: str, given: dict[str, 
             raise errors.invalid("MessageGroupId", "MessageGroupId is required for a FIFO queue.")
     if kind == "sns" and fifo:
         raise errors.invalid("Target", "FIFO topics are not supported as targets.")
-    if kind == "event-bus" and (given.get("EventBridgeEventBusParameters") or {}).get("EndpointId"):
-        raise not_implemented("pipes", operation_name, "global endpoints")
 
 
 def _check_enrichment(ctx: Context, operation_name: str, kept: dict[str, Any], batch: int) -> None:

@@ -15,6 +15,8 @@ PRINCIPAL = "scheduler.amazonaws.com"
 UNIVERSAL = "arn:aws:scheduler:::aws-sdk:"
 _NAMES = {"sfn": "stepfunctions", "cloudwatchlogs": "logs", "eventbridge": "events", "elasticloadbalancingv2": "elbv2"}
 """The SDK's names of services where they are not botocore's."""
+KEY_CONTEXT = "aws:scheduler:schedule:arn"
+"""What the encryption context of a schedule's data key names."""
 _PAUSES = (1, 2, 5, 10, 30, 60, 120, 300, 600)
 """Seconds between attempts; the last one goes on."""
 
@@ -82,6 +84,9 @@ async def invoke(ctx: Context, task: dict[str, Any]) -> None:
     _count(ctx, task, "InvocationAttemptCount")
     try:
         acting = targets.acting(ctx, target["RoleArn"], PRINCIPAL, _group_of(task["schedule"]))
+        if task.get("data_key"):
+            request = {"CiphertextBlob": task["data_key"], "EncryptionContext": {KEY_CONTEXT: task["schedule"]}}
+            await acting.call_async("kms", "Decrypt", request)
         if target["Arn"].startswith(UNIVERSAL):
             await _call(acting, target["Arn"], payload if "Input" in target else "{}")
         else:

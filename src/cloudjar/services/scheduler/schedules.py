@@ -6,14 +6,14 @@ import json
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from cloudjar.kernel import schedule_expression, targets
+from cloudjar.kernel import customer_keys, schedule_expression, targets
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.scheduler import errors
 from cloudjar.services.scheduler.groups import DEFAULT, find_group
-from cloudjar.services.scheduler.invocation import UNIVERSAL, invoke, task_for, universal
+from cloudjar.services.scheduler.invocation import KEY_CONTEXT, UNIVERSAL, invoke, task_for, universal
 
 _SUPPORTED = frozenset(
     ("Arn", "RoleArn", "DeadLetterConfig", "RetryPolicy", "Input", "EventBridgeParameters", "KinesisParameters", "SqsParameters")
@@ -33,6 +33,8 @@ class Schedule(Record):
     created: datetime
     modified: datetime
     timer: str = ""
+    data_key: bytes = b""
+    """Encrypted under a customer's key, which whoever runs the schedule must be able to use; b"" without one."""
 
     @property
     def enabled(self) -> bool:
@@ -86,15 +88,24 @@ def update_schedule(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 def _put(ctx: Context, group: str, req: dict[str, Any], created: datetime) -> None:
     kept = {name: value for name, value in req.items() if name not in ("Name", "GroupName", "ClientToken", "StartDate", "EndDate")}
     start = max(req.get("StartDate") or ctx.now, ctx.now)
-    schedule = Schedule(group, req["Name"], kept, start, req.get("EndDate"), created, ctx.now)
+    schedule = Schedule(group, req["Name"], kept, start, req.get("EndDate"), created, ctx.now, data_key=_data_key(ctx, group, req))
     # Without a start date a rate's first run is at once.
     ctx.put(_with_next_run(ctx, schedule, start - _TICK))
 
 
+def _data_key(ctx: Context, group: str, req: dict[str, Any]) -> bytes:
+    """The encrypted data key of a schedule under a customer's key; b"" without one."""
+    if not req.get("KmsKeyArn"):
+        return b""
+    try:
+        key = customer_keys.chosen(ctx, req["KmsKeyArn"])
+        return customer_keys.sealed(ctx, key, {KEY_CONTEXT: schedule_arn(ctx, group, req["Name"])})
+    except AwsError as error:
+        raise errors.invalid(f"The KMS key {req['KmsKeyArn']} cannot be used: {error.message}") from None
+
+
 def _check(operation_name: str, req: dict[str, Any]) -> None:
     expression, target, window = req["ScheduleExpression"], req["Target"], req["FlexibleTimeWindow"]
-    if req.get("KmsKeyArn"):
-        raise not_implemented("scheduler", operation_name, "KmsKeyArn")
     try:
         schedule_expression.parse(expression, one_time=True)
     except schedule_expression.ScheduleProblem:
@@ -168,7 +179,7 @@ def run(ctx: Context, group: str, name: str, scheduled: str) -> None:
         return
     due = datetime.fromisoformat(scheduled)
     arn = schedule_arn(ctx, group, name)
-    ctx.effect(invoke, task_for(ctx, arn, schedule.settings["Target"], due))
+    ctx.effect(invoke, task_for(ctx, arn, schedule.settings["Target"], due) | {"data_key": schedule.data_key})
     # Runs that were missed, while the clock was set forward, are not made up for.
     schedule = ctx.put(_with_next_run(ctx, schedule, max(due, ctx.now)))
     if not schedule.timer and schedule.settings.get("ActionAfterCompletion") == "DELETE":
