@@ -74,6 +74,7 @@ def test_a_rule_with_targets_cannot_be_deleted(events, aws_error):
         ({"InputTransformer": {"InputPathsMap": {"aws.x": "$.id"}, "InputTemplate": '"x"'}}, "ValidationException"),
         ({"InputTransformer": {"InputPathsMap": {"x": "id"}, "InputTemplate": "<x>"}}, "ValidationException"),
         ({"DeadLetterConfig": {"Arn": "arn:aws:sns:us-east-1:000000000000:t"}}, "ValidationException"),
+        ({"DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:dead.fifo"}}, "ValidationException"),
     ],
 )
 def test_a_target_that_cannot_be_sent_to_is_refused(events, target, code, aws_error):

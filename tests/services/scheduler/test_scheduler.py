@@ -132,6 +132,7 @@ def test_a_group_takes_its_schedules_with_it(scheduler, queue, role, aws_error):
         ("rate(1 hour)", {"ScheduleExpressionTimezone": "Mars/Base"}, "ValidationException"),
         ("rate(1 hour)", {"GroupName": "none"}, "ResourceNotFoundException"),
         ("rate(1 hour)", {"target": {"Arn": "arn:aws:scheduler:::aws-sdk:braket:createJob"}}, "NotImplemented"),
+        ("rate(1 hour)", {"target": {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:getQueueUrl"}}, "ValidationException"),
         ("rate(1 hour)", {"target": {"Arn": "arn:aws:batch:us-east-1:000000000000:job-queue/x"}}, "NotImplemented"),
     ],
 )

@@ -82,7 +82,7 @@ def _check(target: dict[str, Any], region: str) -> None:
     if fifo and not (target.get("SqsParameters") or {}).get("MessageGroupId"):
         raise errors.invalid(f"Parameter(s) SqsParameters must be specified for target: {name}.")
     dead_letter = (target.get("DeadLetterConfig") or {}).get("Arn")
-    if dead_letter and dead_letter.split(":")[2:3] != ["sqs"]:
+    if dead_letter and (dead_letter.split(":")[2:3] != ["sqs"] or dead_letter.endswith(".fifo")):
         raise errors.bad_parameter("DeadLetterConfig.Arn", "The dead-letter queue must be a standard Amazon SQS queue.")
 
 

@@ -18,6 +18,12 @@ from cloudjar.services.scheduler.invocation import KEY_CONTEXT, UNIVERSAL, invok
 _SUPPORTED = frozenset(
     ("Arn", "RoleArn", "DeadLetterConfig", "RetryPolicy", "Input", "EventBridgeParameters", "KinesisParameters", "SqsParameters")
 )
+_READING = (
+    ("Get", "Describe", "List", "Poll", "Receive", "Search", "Scan", "Query", "Select", "Read", "Lookup", "Discover", "Validate")
+    + ("BatchGet", "BatchDescribe", "BatchRead", "TransactGet", "AdminGet", "AdminList", "TestMigration", "Retrieve", "TestConnection")
+    + ("TranslateDocument", "IsAuthorized", "InvokeModel")
+)
+"""How operations begin that universal targets do not call. Source: "Using universal targets" in the user guide."""
 _TICK = timedelta(microseconds=1)
 
 
@@ -120,7 +126,9 @@ def _check(operation_name: str, req: dict[str, Any]) -> None:
             raise not_implemented("scheduler", operation_name, member)
     arn = target["Arn"]
     if arn.startswith(UNIVERSAL):
-        service, _ = universal(arn)
+        service, action = universal(arn)
+        if action.startswith(_READING):
+            raise errors.invalid(f"{arn} is not supported: universal targets do not call operations that only read.")
         if not targets.has_service(service):
             raise not_implemented("scheduler", operation_name, f"targets of {service}")
         if "Input" in target:
