@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -333,6 +334,29 @@ def test_a_pipe_logs_its_executions(world, pipe, send, received):
     assert "TargetInvocationSucceeded" in kinds
     assert len({record["executionId"] for record in records}) == 1
     assert '"messageId"' in records[0]["payload"]
+
+
+def test_a_pipe_logs_into_a_bucket_that_lets_the_log_delivery_in(world, pipe, send, received):
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="pipe-logs")
+    destination = {"BucketName": "pipe-logs", "BucketOwner": "000000000000", "Prefix": "p/"}
+    pipe(LogConfiguration={"Level": "INFO", "S3LogDestination": destination})
+    send({"size": 1})
+    assert len(received()) == 1
+    assert "Contents" not in s3.list_objects_v2(Bucket="pipe-logs")
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "delivery.logs.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::pipe-logs/p/AWSLogs/*",
+    }
+    s3.put_bucket_policy(Bucket="pipe-logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+    send({"size": 2})
+    received()
+    (found,) = s3.list_objects_v2(Bucket="pipe-logs", Prefix="p/AWSLogs/000000000000/")["Contents"]
+    text = gzip.decompress(s3.get_object(Bucket="pipe-logs", Key=found["Key"])["Body"].read()).decode()
+    kinds = [json.loads(line)["messageType"] for line in text.splitlines()]
+    assert (kinds[0], kinds[-1]) == ("ExecutionStarted", "ExecutionSucceeded")
 
 
 def test_a_pipe_tells_cloudwatch(world, pipe, send, received):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from cloudjar.kernel.context import Context
@@ -25,12 +27,13 @@ class ExecutionLog:
         self._level = _LEVELS.index(given.get("Level") or "OFF")
         self._with_data = "ALL" in (given.get("IncludeExecutionData") or ())
         self._group = ((given.get("CloudwatchLogsLogDestination") or {}).get("LogGroupArn") or "").removesuffix(":*")
+        self._bucket = given.get("S3LogDestination") or {}
         self._execution = ""
         self._records: list[dict[str, Any]] = []
 
     def note(self, message_type: str, level: str, *, payload: Any = None, error: AwsError | None = None) -> None:
         """Adds a record, if the pipe wants those of its level."""
-        if not self._group or _LEVELS.index(level) > self._level:
+        if not (self._group or self._bucket) or _LEVELS.index(level) > self._level:
             return
         if not self._execution:
             with self._ctx.transaction():
@@ -55,12 +58,33 @@ class ExecutionLog:
         """Writes what there is; a log that cannot be written keeps no pipe from its work."""
         if not self._records:
             return
-        acting = self._ctx.as_service(PRINCIPAL, pipe_arn(self._ctx, self._pipe.name))
-        group = self._group.split(":", 6)[6]
-        stream = f"{self._pipe.name}-{self._execution}"
-        events = [{"timestamp": record["timestamp"], "message": json.dumps(record, separators=(",", ":"))} for record in self._records]
-        try:
-            await acting.call_async("logs", "CreateLogStream", {"logGroupName": group, "logStreamName": stream})
-            await acting.call_async("logs", "PutLogEvents", {"logGroupName": group, "logStreamName": stream, "logEvents": events})
-        except AwsError as error:
-            self._ctx.world.host.log_failure(f"log of pipe {self._pipe.name}", error)
+        lines = [json.dumps(record, separators=(",", ":")) for record in self._records]
+        for written in (self._to_group(lines) if self._group else None, self._to_bucket(lines) if self._bucket else None):
+            if written is not None:
+                try:
+                    await written
+                except AwsError as error:
+                    self._ctx.world.host.log_failure(f"log of pipe {self._pipe.name}", error)
+
+    @property
+    def _acting(self) -> Context:
+        return self._ctx.as_service(PRINCIPAL, pipe_arn(self._ctx, self._pipe.name))
+
+    async def _to_group(self, lines: list[str]) -> None:
+        place = {"logGroupName": self._group.split(":", 6)[6], "logStreamName": f"{self._pipe.name}-{self._execution}"}
+        events = [{"timestamp": record["timestamp"], "message": line} for record, line in zip(self._records, lines, strict=True)]
+        await self._acting.call_async("logs", "CreateLogStream", place)
+        await self._acting.call_async("logs", "PutLogEvents", {**place, "logEvents": events})
+
+    async def _to_bucket(self, lines: list[str]) -> None:
+        """One object for an execution, JSON lines in gzip, which is how AWS's services deliver logs to S3."""
+        ctx = self._ctx
+        day = datetime.fromtimestamp(self._records[0]["timestamp"] / 1000, UTC)
+        name = f"AWSLogs/{ctx.account}/pipes/{ctx.region}/{day:%Y/%m/%d}/{self._pipe.name}-{self._execution}.log.gz"
+        request = {
+            "Bucket": self._bucket["BucketName"],
+            "ExpectedBucketOwner": self._bucket["BucketOwner"],
+            "Key": f"{self._bucket.get('Prefix') or ''}{name}",
+            "Body": gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0),
+        }
+        await self._acting.call_async("s3", "PutObject", request)

@@ -170,8 +170,9 @@ def _check_enrichment(ctx: Context, operation_name: str, kept: dict[str, Any], b
 def _check_logs(operation_name: str, given: dict[str, Any] | None) -> None:
     if not given:
         return
-    for member in ("S3LogDestination", "FirehoseLogDestination"):
-        if given.get(member):
-            raise not_implemented("pipes", operation_name, member)
-    if given["Level"] != "OFF" and not given.get("CloudwatchLogsLogDestination"):
+    if given.get("FirehoseLogDestination"):
+        raise not_implemented("pipes", operation_name, "FirehoseLogDestination")
+    if (given.get("S3LogDestination") or {}).get("OutputFormat", "json") != "json":
+        raise errors.invalid("LogConfiguration.S3LogDestination.OutputFormat", "Only json is supported.")
+    if given["Level"] != "OFF" and not (given.get("CloudwatchLogsLogDestination") or given.get("S3LogDestination")):
         raise errors.invalid("LogConfiguration", "At least one log destination is required when the log level is not OFF.")

@@ -19,9 +19,31 @@ _SUPPORTED = frozenset(
     ("Arn", "RoleArn", "DeadLetterConfig", "RetryPolicy", "Input", "EventBridgeParameters", "KinesisParameters", "SqsParameters")
 )
 _READING = (
-    ("Get", "Describe", "List", "Poll", "Receive", "Search", "Scan", "Query", "Select", "Read", "Lookup", "Discover", "Validate")
-    + ("BatchGet", "BatchDescribe", "BatchRead", "TransactGet", "AdminGet", "AdminList", "TestMigration", "Retrieve", "TestConnection")
-    + ("TranslateDocument", "IsAuthorized", "InvokeModel")
+    "Get",
+    "Describe",
+    "List",
+    "Poll",
+    "Receive",
+    "Search",
+    "Scan",
+    "Query",
+    "Select",
+    "Read",
+    "Lookup",
+    "Discover",
+    "Validate",
+    "BatchGet",
+    "BatchDescribe",
+    "BatchRead",
+    "TransactGet",
+    "AdminGet",
+    "AdminList",
+    "TestMigration",
+    "Retrieve",
+    "TestConnection",
+    "TranslateDocument",
+    "IsAuthorized",
+    "InvokeModel",
 )
 """How operations begin that universal targets do not call. Source: "Using universal targets" in the user guide."""
 _TICK = timedelta(microseconds=1)
