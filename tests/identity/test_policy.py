@@ -6,7 +6,7 @@ import pytest
 from policy_cases import disagreements
 
 from cloudjar.identity.explain import access_denied, denial_message
-from cloudjar.identity.policy import AuthzRequest, Named, PolicySet, compile_policy, decide, parse
+from cloudjar.identity.policy import AuthzRequest, Decision, Named, PolicySet, compile_policy, decide, parse
 from cloudjar.kernel.principal import ANONYMOUS, Principal, root_of, service
 
 ONE, TWO = "111111111111", "222222222222"
@@ -278,6 +278,16 @@ def test_the_message_says_which_type_of_policy_denied():
         f'User: arn:aws:iam::{ONE}:user/ann is not authorized to perform: s3:GetObject on resource: "{OBJECT}"'
         " with an explicit deny in a service control policy"
     )
+
+
+def test_the_message_names_the_policy_that_denied_if_it_has_an_arn():
+    arn = f"arn:aws:iam::{ONE}:policy/no"
+    for kind, name in (("identity", "an identity-based policy"), ("boundary", "a permissions boundary"), ("session", "a session policy")):
+        request = AuthzRequest(USER, "s3:GetObject", OBJECT, {})
+        assert denial_message(request, Decision(False, True, kind, arn)).endswith(f"with an explicit deny in {name}: {arn}")
+        assert denial_message(request, Decision(False, True, kind, "inline")).endswith(f"with an explicit deny in {name}")
+    assert denial_message(request, Decision(False, True, "resource", OBJECT)).endswith("with an explicit deny in a resource-based policy")
+    assert arn not in denial_message(request, Decision(False, False, "identity", arn))
 
 
 @pytest.mark.parametrize(

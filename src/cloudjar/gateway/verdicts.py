@@ -244,13 +244,27 @@ class Verdicts:
 
     def _refuse(self, ctx: Context, operation: OperationModel, request: AuthzRequest, decision: Decision) -> None:
         service = operation.service
-        self.denials.denied(ctx, request, decision, explain.denial_message(request, decision), enforced=self._judge.mode == "enforce")
+        told = _named(ctx, request, decision)
+        self.denials.denied(ctx, request, decision, explain.denial_message(request, told), enforced=self._judge.mode == "enforce")
         if self._judge.mode != "enforce":
             return
         encoded = ""
         if service.protocol == "ec2":
             encoded = encoded_message.encode(_told(request, decision), ctx.world.seed)
-        raise explain.access_denied(service.name, service.protocol, request, decision, encoded)
+        raise explain.access_denied(service.name, service.protocol, request, told, encoded)
+
+
+def _named(ctx: Context, request: AuthzRequest, decision: Decision) -> Decision:
+    """The decision with an organization's policy by its ARN, as messages tell it."""
+    if decision.kind == "scp" and decision.policy:
+        arn = organization.control_arn(ctx, request.principal.account, decision.policy, "SERVICE_CONTROL_POLICY")
+    elif decision.kind == "rcp" and decision.policy:
+        arn = organization.control_arn(
+            ctx, request.resource_account or request.principal.account, decision.policy, "RESOURCE_CONTROL_POLICY"
+        )
+    else:
+        return decision
+    return replace(decision, policy=arn)
 
 
 def _told(request: AuthzRequest, decision: Decision) -> dict[str, Any]:

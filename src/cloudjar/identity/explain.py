@@ -44,7 +44,18 @@ def denial_message(request: AuthzRequest, decision: Decision) -> str:
     who = "anonymous" if request.principal.kind == "anonymous" else request.principal.arn
     resource = f'"{request.resource}"' if service == "s3" else request.resource
     place = "" if request.resource == "*" and service in _SILENT_ABOUT_ALL else f" on resource: {resource}"
-    return f"User: {who} is not authorized to perform: {action}{place} {reason(decision, action)}"
+    told = f"User: {who} is not authorized to perform: {action}{place} {reason(decision, action)}"
+    return f"{told}: {decision.policy}" if _names_policy(request, decision) else told
+
+
+def _names_policy(request: AuthzRequest, decision: Decision) -> bool:
+    """Whether the policy that denied is told by its ARN: one of IAM's or of an organization's, within the account or organization.
+
+    Source: "Enhanced access denied error messages with policy ARNs", AWS Security Blog. Inline policies have no ARN.
+    """
+    if not decision.explicit or not decision.policy.startswith("arn:") or decision.kind in ("resource", "trust"):
+        return False
+    return decision.kind != "rcp" or not _is_strangers(request)
 
 
 def reason(decision: Decision, action: str) -> str:

@@ -169,6 +169,15 @@ def levels_of(ctx: Context, nodes: tuple[str, ...], kind: ControlType) -> tuple[
     return tuple(levels)
 
 
+def control_arn(ctx: Context, account: str, control_id: str, kind: ControlType) -> str:
+    """The ARN of a policy that binds an account."""
+    member, folder = ctx.get(Member, account), kind.lower()
+    organization = ctx.get(Organization, member.organization) if member else None
+    if control_id in AWS_MANAGED or organization is None:
+        return f"arn:aws:organizations::aws:policy/{folder}/{control_id}"
+    return f"arn:aws:organizations::{organization.management}:policy/{organization.id}/{folder}/{control_id}"
+
+
 def path_of(ctx: Context, member: Member) -> str:
     """aws:PrincipalOrgPaths' value: "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"."""
     organization = ctx.get(Organization, member.organization)

@@ -78,7 +78,8 @@ def test_a_region_deny_policy_binds_the_root_user_of_a_member_account(world, org
     org.attach_policy(PolicyId=made, TargetId=account)
     here.create_log_group(logGroupName="g")
     said = refusal(there.create_log_group, logGroupName="after")
-    assert (said["Code"], "explicit deny in a service control policy" in said["Message"]) == ("AccessDeniedException", True)
+    arn = org.describe_policy(PolicyId=made)["Policy"]["PolicySummary"]["Arn"]
+    assert said["Code"] == "AccessDeniedException" and said["Message"].endswith(f"with an explicit deny in a service control policy: {arn}")
     world.client("iam", access_key=account).list_users()
     world.client("logs").create_log_group(logGroupName="free")
 

@@ -146,3 +146,14 @@ def test_what_a_chain_brings_along_needs_the_next_roles_permission(iam, sts, wit
     known = sts.assume_role(RoleArn=first, RoleSessionName="deploy", SourceIdentity="ada")
     with aws_error("AccessDenied", "sts:SetSourceIdentity"):
         with_credentials(known["Credentials"]).assume_role(RoleArn=plain, RoleSessionName="deploy")
+
+
+@pytest.mark.parametrize(
+    "arn", ["arn:aws:iam::1:role/short", "arn:aws:iam::111122223333:user/ann", "arn:aws:s3:::role/some-bucket", "x" * 20]
+)
+def test_what_is_no_roles_arn_is_invalid_whoever_asks(world, iam, aws_error, arn):
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    nobody = world.client("sts", access_key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    with aws_error("ValidationError", f"{arn} is invalid"):
+        nobody.assume_role(RoleArn=arn, RoleSessionName="job")

@@ -148,6 +148,8 @@ def _statement(row: Any, kind: Kind) -> Statement:
     if kind == "rcp" and allow and row != {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}:
         raise PolicyProblem("The provided policy document does not meet the requirements of the specified policy type.")
     actions, not_actions = _either(row, "Action", "NotAction")
+    if kind == "rcp" and not_actions is not None:
+        raise PolicyProblem("The provided policy document does not meet the requirements of the specified policy type.")
     if actions is None and not_actions is None:
         raise PolicyProblem("Policy statement must contain actions.")
     for action in actions or not_actions or ():

@@ -18,8 +18,9 @@ DEFAULT_SECONDS = 3600
 
 
 def role_arn(ctx: Context, req: dict[str, Any]) -> str:
-    """What IAM is asked about."""
+    """What IAM is asked about; raises ValidationError for what is no role's ARN."""
     arn: str = req["RoleArn"]
+    trust.check_arn(arn)
     return arn
 
 

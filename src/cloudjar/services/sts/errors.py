@@ -8,6 +8,8 @@ from cloudjar.kernel.principal import Principal
 
 def not_authorized(caller: Principal, action: str, resource: str) -> AwsError:
     """The refusal of a role's trust policy, and of roles that are not there: AWS does not tell them apart."""
+    if caller.kind == "anonymous":
+        return not_authorized_federated(action)
     return AwsError("AccessDenied", f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}", status=403)
 
 

@@ -16,12 +16,17 @@ from cloudjar.services.sts import errors
 _EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 
 
+def check_arn(arn: str) -> None:
+    """Raises ValidationError unless it is a role's ARN."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "iam" or not parts[5].startswith("role/") or not (parts[4].isdecimal() and len(parts[4]) == 12):
+        raise errors.invalid_role_arn(arn)
+
+
 def find_role(ctx: Context, arn: str, action: str) -> Role:
     """The role with an ARN, in whatever account; raises ValidationError or AccessDenied."""
-    parts = arn.split(":", 5)
-    if len(parts) != 6 or parts[2] != "iam" or not parts[5].startswith("role/") or not parts[4].isdecimal():
-        raise errors.invalid_role_arn(arn)
-    role = ctx.at(account=parts[4]).get(Role, arn.rpartition("/")[2])
+    check_arn(arn)
+    role = ctx.at(account=arn.split(":")[4]).get(Role, arn.rpartition("/")[2])
     if role is None or role.arn != arn:
         raise errors.not_authorized(ctx.principal, action, arn)
     return role
