@@ -1,7 +1,4 @@
-"""Metrics configurations, which request_metrics.py acts on, and analytics, whose effect at AWS no client of S3 sees.
-
-Intelligent-Tiering configurations do have one, archived objects cannot be read; so they are not taken, but that there are none is told.
-"""
+"""Metrics configurations, which request_metrics.py acts on, and analytics, whose effect at AWS no client of S3 sees."""
 
 from __future__ import annotations
 
@@ -105,13 +102,3 @@ def delete_bucket_analytics_configuration(ctx: Context, req: dict[str, Any]) -> 
 @operation(on=bucket_arn)
 def list_bucket_analytics_configurations(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return list_numbered(ctx, req, "analytics", "AnalyticsConfigurationList")
-
-
-@operation(on=bucket_arn)
-def get_bucket_intelligent_tiering_configuration(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    return get_numbered(ctx, req, "tiering", "IntelligentTieringConfiguration")
-
-
-@operation(on=bucket_arn)
-def list_bucket_intelligent_tiering_configurations(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    return list_numbered(ctx, req, "tiering", "IntelligentTieringConfigurationList")

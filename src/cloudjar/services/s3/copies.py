@@ -19,7 +19,7 @@ from cloudjar.services.s3.conditions import check_form, check_source, check_writ
 from cloudjar.services.s3.encryption import begin, open_key, to_wire
 from cloudjar.services.s3.events import notify
 from cloudjar.services.s3.extents import cut, hash_extents, reseal
-from cloudjar.services.s3.metadata import ARCHIVED, read_metadata, refuse
+from cloudjar.services.s3.metadata import read_metadata, refuse
 from cloudjar.services.s3.multipart import Part, find_upload
 from cloudjar.services.s3.objects import Checksum, Extent, Object, Stored, find_object, shown_version, store
 from cloudjar.services.s3.parts import check_part_number
@@ -73,8 +73,12 @@ def find_source(ctx: Context, req: dict[str, Any]) -> Source:
         error.headers = {}
         raise
     check_source(req, stored)
-    if stored.storage_class in ARCHIVED and not is_readable(ctx, stored):
-        raise errors.archived(stored.storage_class)
+    if not is_readable(ctx, stored):
+        raise errors.archived(stored.storage_class, stored.archive_tier)
+    if stored.storage_class == "INTELLIGENT_TIERING":
+        from cloudjar.services.s3.tiering import note_access
+
+        note_access(ctx, stored)
     return Source(found, stored, version_id is not None, open_key(ctx, found, stored.encryption, req, "CopySource"))
 
 

@@ -247,9 +247,13 @@ def invalid_redirect(message: str) -> AwsError:
     return AwsError("InvalidRedirectLocation", message, status=400)
 
 
-def archived(storage_class: str) -> AwsError:
+def archived(storage_class: str, tier: str = "") -> AwsError:
     words = "The operation is not valid for the object's storage class"
-    return AwsError("InvalidObjectState", words, status=403, members={"StorageClass": storage_class})
+    members = {"StorageClass": storage_class}
+    if tier:
+        words = "The operation is not valid for the object's access tier"
+        members["AccessTier"] = tier
+    return AwsError("InvalidObjectState", words, status=403, members=members)
 
 
 def checksum_mismatch(expected: str, actual: str | None) -> AwsError:

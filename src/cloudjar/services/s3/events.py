@@ -25,6 +25,7 @@ DETAIL_TYPES = {
     "ObjectRestore:Delete": "Object Restore Expired",
     "ObjectTagging:Put": "Object Tags Added",
     "ObjectTagging:Delete": "Object Tags Deleted",
+    "IntelligentTiering": "Object Access Tier Changed",
 }
 _REASONS = {
     "ObjectCreated:Put": "PutObject",
@@ -36,7 +37,14 @@ _REASONS = {
     "ObjectRemoved:Delete": "DeleteObject",
     "ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
 }
-_VERSIONS = {"Replication": "2.2", "Lifecycle": "2.3", "ObjectAcl": "2.3", "ObjectTagging": "2.3", "ObjectRestore:Delete": "2.3"}
+_VERSIONS = {
+    "Replication": "2.2",
+    "Lifecycle": "2.3",
+    "ObjectAcl": "2.3",
+    "ObjectTagging": "2.3",
+    "ObjectRestore:Delete": "2.3",
+    "IntelligentTiering": "2.3",
+}
 """The version of a record's shape, by the beginning of its event's name; 2.1 for all others."""
 _ORDERED = ("ObjectCreated", "ObjectRemoved", "LifecycleExpiration")
 """Families of events that have a sequencer."""

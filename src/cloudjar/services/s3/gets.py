@@ -14,7 +14,7 @@ from cloudjar.services.s3.encryption import CUSTOMER, open_key, to_wire
 from cloudjar.services.s3.extents import cut, open_body, read_range
 from cloudjar.services.s3.lifecycle import expiration_header
 from cloudjar.services.s3.locks import lock_to_wire
-from cloudjar.services.s3.metadata import ARCHIVED, refuse
+from cloudjar.services.s3.metadata import refuse
 from cloudjar.services.s3.objects import Checksum, Stored, find_object, last_modified_header, shown_version
 from cloudjar.services.s3.restores import is_readable, restore_header
 
@@ -31,8 +31,12 @@ _OVERRIDES = {
 @operation(on=object_arn)
 def get_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket, stored = _find(ctx, req, "GetObject")
-    if stored.storage_class in ARCHIVED and not is_readable(ctx, stored):
-        raise errors.archived(stored.storage_class)
+    if not is_readable(ctx, stored):
+        raise errors.archived(stored.storage_class, stored.archive_tier)
+    if stored.storage_class == "INTELLIGENT_TIERING":
+        from cloudjar.services.s3.tiering import note_access
+
+        note_access(ctx, stored)
     key = open_key(ctx, bucket, stored.encryption, req)
     answer, start, length = _answer(ctx, req, bucket, stored)
     extents = stored.extents if length == stored.size else cut(stored.extents, start, length)
@@ -45,7 +49,8 @@ def head_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket, stored = _find(ctx, req, "HeadObject")
     if stored.encryption is None or stored.encryption.algorithm == CUSTOMER:
         open_key(ctx, bucket, stored.encryption, req)
-    return _answer(ctx, req, bucket, stored)[0]
+    answer = _answer(ctx, req, bucket, stored)[0]
+    return answer | {"ArchiveStatus": stored.archive_tier} if stored.archive_tier else answer
 
 
 def _find(ctx: Context, req: dict[str, Any], operation: str) -> tuple[Bucket, Stored]:

@@ -139,6 +139,7 @@ async def deliver(ctx: Context, name: str, wanted: dict[str, Any], data: bytes, 
         }
     ).encode()
     folder = f"{base}/{now:%Y-%m-%dT%H-%MZ}"
+    owner = {"ExpectedBucketOwner": destination["AccountId"]} if "AccountId" in destination else {}
     caller = ctx.as_service(PRINCIPAL, f"arn:{ctx.partition}:s3:::{name}")
     try:
         for key, body in (
@@ -146,7 +147,7 @@ async def deliver(ctx: Context, name: str, wanted: dict[str, Any], data: bytes, 
             (f"{folder}/manifest.json", manifest),
             (f"{folder}/manifest.checksum", _md5(manifest).encode()),
         ):
-            await caller.call_async("s3", "PutObject", {"Bucket": target, "Key": key, "Body": body})
+            await caller.call_async("s3", "PutObject", {"Bucket": target, "Key": key, "Body": body, **owner})
     except AwsError as error:
         if error.code not in ("AccessDenied", "NoSuchBucket"):
             raise

@@ -45,7 +45,7 @@ def run_rules(ctx: Context, name: str, run: str, start: str) -> None:
     rules = [rule | minimum for rule in wanted["Rules"] if rule["Status"] == "Enabled"]
     if not start:
         _abort_uploads(ctx, bucket, rules)
-    keys = _keys(ctx, bucket, start)
+    keys = keys_from(ctx, bucket, start)
     for key in keys[:BATCH]:
         _act(ctx, bucket, rules, key)
     if len(keys) > BATCH:
@@ -54,7 +54,7 @@ def run_rules(ctx: Context, name: str, run: str, start: str) -> None:
         schedule(ctx, bucket)
 
 
-def _keys(ctx: Context, bucket: Bucket, start: str) -> list[str]:
+def keys_from(ctx: Context, bucket: Bucket, start: str) -> list[str]:
     """The next keys that have any version, and one more if there is one."""
     found: set[str] = set()
     for rows in (ctx.where(Object, bucket=bucket.name), ctx.where(Version, bucket=bucket.name)):

@@ -127,6 +127,24 @@ def object_to_wire(bucket: Bucket, stored: Stored, write: Callable[[str], str], 
     return wire
 
 
+def read_optional(req: dict[str, Any]) -> bool:
+    """Whether a listing is to tell of restores: the one attribute that is told only when it is asked for. InvalidArgument."""
+    asked = req.get("OptionalObjectAttributes") or []
+    for name in asked:
+        if name != "RestoreStatus":
+            raise errors.invalid_argument("Invalid attribute name specified", "x-amz-optional-object-attributes", name)
+    return bool(asked)
+
+
+def restore_to_wire(ctx: Context, stored: Stored) -> dict[str, Any]:
+    """How an archived object's restore stands; nothing for one that has none."""
+    if stored.restoring:
+        return {"RestoreStatus": {"IsRestoreInProgress": True}}
+    if stored.restored_until is None or stored.restored_until <= ctx.now:
+        return {}
+    return {"RestoreStatus": {"IsRestoreInProgress": False, "RestoreExpiryDate": stored.restored_until}}
+
+
 def _page(ctx: Context, bucket: Bucket, req: dict[str, Any], after: str, limit: int) -> Page:
     rows = ctx.where(Object, bucket=bucket.name)
     prefix = req.get("Prefix", "")
@@ -134,14 +152,17 @@ def _page(ctx: Context, bucket: Bucket, req: dict[str, Any], after: str, limit: 
     return walk(iter(first), lambda key: iter(rows.starting(key)), prefix, req.get("Delimiter", ""), after, min(limit, MOST_KEYS))
 
 
-def _answer(req: dict[str, Any], bucket: Bucket, page: Page, limit: int, *, with_owner: bool) -> dict[str, Any]:
+def _answer(ctx: Context, req: dict[str, Any], bucket: Bucket, page: Page, limit: int, *, with_owner: bool) -> dict[str, Any]:
     write = encoder(req)
+    contents = [object_to_wire(bucket, stored, write, with_owner=with_owner) for stored in page.items]
+    if read_optional(req):
+        contents = [item | restore_to_wire(ctx, stored) for item, stored in zip(contents, page.items, strict=True)]
     answer: dict[str, Any] = {
         "Name": bucket.name,
         "Prefix": write(req.get("Prefix", "")),
         "MaxKeys": min(limit, MOST_KEYS),
         "IsTruncated": page.truncated,
-        "Contents": [object_to_wire(bucket, stored, write, with_owner=with_owner) for stored in page.items],
+        "Contents": contents,
         "CommonPrefixes": [{"Prefix": write(prefix)} for prefix in page.prefixes],
     }
     if req.get("Delimiter"):
@@ -156,7 +177,7 @@ def list_objects(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bucket = find_bucket(ctx, req)
     limit, marker = read_limit(req), req.get("Marker", "")
     page = _page(ctx, bucket, req, marker, limit)
-    answer = _answer(req, bucket, page, limit, with_owner=True)
+    answer = _answer(ctx, req, bucket, page, limit, with_owner=True)
     write = encoder(req)
     answer["Marker"] = write(marker)
     if page.truncated and req.get("Delimiter"):
@@ -177,7 +198,7 @@ def list_objects_v2(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         except UnicodeDecodeError:
             raise errors.bad_token() from None
     page = _page(ctx, bucket, req, after, limit)
-    answer = _answer(req, bucket, page, limit, with_owner=bool(req.get("FetchOwner")))
+    answer = _answer(ctx, req, bucket, page, limit, with_owner=bool(req.get("FetchOwner")))
     answer["KeyCount"] = len(page.items) + len(page.prefixes)
     if token is not None:
         answer["ContinuationToken"] = token

@@ -29,11 +29,12 @@ EVENTS = frozenset(
         "ObjectRestore:Delete", "LifecycleExpiration:*", "LifecycleExpiration:Delete", "LifecycleExpiration:DeleteMarkerCreated",
         "LifecycleTransition", "Replication:*", "Replication:OperationFailedReplication", "Replication:OperationNotTracked",
         "Replication:OperationMissedThreshold", "Replication:OperationReplicatedAfterThreshold", "ReducedRedundancyLostObject",
+        "IntelligentTiering",
     }
 )  # fmt: skip
 """Events that happen here, and those that cannot: nothing is lost, and no replica comes late."""
 
-NOT_HERE = frozenset({"IntelligentTiering", "ObjectAnnotation:*", "ObjectAnnotation:Put", "ObjectAnnotation:Delete", "ObjectRetention:Put"})
+NOT_HERE = frozenset({"ObjectAnnotation:*", "ObjectAnnotation:Put", "ObjectAnnotation:Delete", "ObjectRetention:Put"})
 """Events that AWS has besides."""
 
 MOST = 100

@@ -106,6 +106,10 @@ class Stored(Record, kw_only=True):
     restoring: bool = False
     restored_until: datetime | None = None
     """Until when an archived object's copy can be read."""
+    accessed: datetime | None = None
+    """When an object of the class INTELLIGENT_TIERING was last read, to the day; None for never since it was stored."""
+    archive_tier: str = ""
+    """The tier that Intelligent-Tiering archived it to: "ARCHIVE_ACCESS" or "DEEP_ARCHIVE_ACCESS"."""
 
 
 @record("s3.object", key=("bucket", "key"), scope="world", blobs=blob_ids)

@@ -299,7 +299,8 @@ def _store(ctx: Context, target: Bucket, stored: Stored, destination: dict[str, 
             ctx.put(replace(marker, version_id=stored.version_id, modified=stored.modified, replication="REPLICA"))
         return
     values = {name: getattr(stored, name) for name in stored.__struct_fields__}
-    values |= {"bucket": target.name, "order": 0, "replication": "REPLICA", "restoring": False, "restored_until": None, **fields}
+    values |= {"bucket": target.name, "order": 0, "replication": "REPLICA", "restoring": False, "restored_until": None}
+    values |= {"accessed": None, "archive_tier": "", **fields}
     if "StorageClass" in destination:
         values["storage_class"] = destination["StorageClass"]
     if not target.object_lock:

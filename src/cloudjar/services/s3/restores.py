@@ -19,12 +19,18 @@ from cloudjar.services.s3.lifecycle import due
 from cloudjar.services.s3.metadata import ARCHIVED
 from cloudjar.services.s3.objects import NULL, Stored, find_object, find_version
 
+ARCHIVE_TIERS = ("ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS")
 HOURS = {
     ("GLACIER", "Expedited"): 1 / 12,
     ("GLACIER", "Standard"): 5.0,
     ("GLACIER", "Bulk"): 12.0,
     ("DEEP_ARCHIVE", "Standard"): 12.0,
     ("DEEP_ARCHIVE", "Bulk"): 48.0,
+    ("ARCHIVE_ACCESS", "Expedited"): 1 / 12,
+    ("ARCHIVE_ACCESS", "Standard"): 5.0,
+    ("ARCHIVE_ACCESS", "Bulk"): 12.0,
+    ("DEEP_ARCHIVE_ACCESS", "Standard"): 12.0,
+    ("DEEP_ARCHIVE_ACCESS", "Bulk"): 48.0,
 }
 """How long a restore takes at most."""
 
@@ -32,7 +38,7 @@ HOURS = {
 def is_readable(ctx: Context, stored: Stored) -> bool:
     """Whether an object's bytes can be read now."""
     if stored.storage_class not in ARCHIVED:
-        return True
+        return not stored.archive_tier
     return not stored.restoring and stored.restored_until is not None and stored.restored_until > ctx.now
 
 
@@ -54,14 +60,18 @@ def restore_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if wanted.get("Type") == "SELECT" or "SelectParameters" in wanted or "OutputLocation" in wanted:
         raise not_implemented("s3", "RestoreObject", "select")
     stored = find_object(ctx, bucket, req["Key"], req.get("VersionId"), "POST")
-    if stored.storage_class not in ARCHIVED:
+    place = stored.archive_tier or stored.storage_class
+    if place not in (*ARCHIVED, *ARCHIVE_TIERS):
         raise errors.object_not_archived()
     days = wanted.get("Days", 0)
-    if days <= 0:
+    # What Intelligent-Tiering archived comes back for good.
+    if stored.archive_tier and "Days" in wanted:
+        raise errors.invalid_argument("Days must not be specified for objects of the storage class INTELLIGENT_TIERING", "Days", days)
+    if days <= 0 and not stored.archive_tier:
         raise errors.malformed_xml()
     tier = wanted.get("Tier") or (wanted.get("GlacierJobParameters") or {}).get("Tier") or "Standard"
-    if (stored.storage_class, tier) not in HOURS:
-        raise errors.invalid_argument("Expedited retrievals are not supported for the DEEP_ARCHIVE storage class", "Tier", tier)
+    if (place, tier) not in HOURS:
+        raise errors.invalid_argument(f"{tier} retrievals are not supported for {place}", "Tier", tier)
     if stored.restoring:
         raise AwsError("RestoreAlreadyInProgress", "Object restore is already in progress", status=409)
     if is_readable(ctx, stored):
@@ -69,7 +79,7 @@ def restore_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         ctx.put(replace(stored, restored_until=due(ctx.now, days)))
         return {}
     ctx.put(replace(stored, restoring=True))
-    hours = HOURS[stored.storage_class, tier]
+    hours = HOURS[place, tier]
     there = ctx.at(account=bucket.account, region=bucket.region)
     there.after(finish, bucket.name, stored.key, stored.version_id or NULL, stored.order, days, seconds=hours * 3600)
     notify(ctx, bucket, "ObjectRestore:Post", stored, detail={"source-storage-class": stored.storage_class})
@@ -82,6 +92,11 @@ def finish(ctx: Context, name: str, key: str, version_id: str, order: int, days:
     bucket = ctx.get(Bucket, name)
     stored = find_version(ctx, bucket, key, version_id) if bucket is not None else None
     if bucket is None or stored is None or stored.order != order or not stored.restoring:
+        return
+    if stored.archive_tier:
+        ready = ctx.put(replace(stored, restoring=False, archive_tier="", accessed=ctx.now))
+        told = {"glacierEventData": {"restoreEventData": {"lifecycleRestoreStorageClass": stored.storage_class}}}
+        notify(ctx, bucket, "ObjectRestore:Completed", ready, told, {"source-storage-class": stored.storage_class})
         return
     until = due(ctx.now, days)
     ready = ctx.put(replace(stored, restoring=False, restored_until=until))

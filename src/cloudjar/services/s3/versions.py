@@ -13,7 +13,7 @@ from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket, owner
-from cloudjar.services.s3.listing import MOST_KEYS, encoder, object_to_wire, read_limit, walk
+from cloudjar.services.s3.listing import MOST_KEYS, encoder, object_to_wire, read_limit, read_optional, restore_to_wire, walk
 from cloudjar.services.s3.mfa import ENABLED, check_versioning
 from cloudjar.services.s3.objects import NULL, Object, Stored, Version
 
@@ -92,7 +92,7 @@ def list_object_versions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid_argument("A version-id marker cannot be specified without a key marker.", "version-id-marker", id_marker)
     first = _first(ctx, bucket, prefix, key_marker, id_marker)
     page = walk(first, lambda key: entries(ctx, bucket, key), prefix, delimiter, key_marker, limit)
-    write = encoder(req)
+    write, restores = encoder(req), read_optional(req)
     answer: dict[str, Any] = {
         "Name": bucket.name,
         "Prefix": write(prefix),
@@ -110,7 +110,8 @@ def list_object_versions(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             marker = {"Key": write(entry.key), **about, "LastModified": entry.stored.modified, "Owner": owner(bucket.account)}
             answer["DeleteMarkers"].append(marker)
         else:
-            answer["Versions"].append({**object_to_wire(bucket, entry.stored, write, with_owner=True), **about})
+            restore = restore_to_wire(ctx, entry.stored) if restores else {}
+            answer["Versions"].append({**object_to_wire(bucket, entry.stored, write, with_owner=True), **about, **restore})
     if delimiter:
         answer["Delimiter"] = write(delimiter)
     if "EncodingType" in req:
