@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Functions, package
+from .conftest import Functions, aws_refusal, package
 
 
 @pytest.fixture
@@ -93,3 +93,10 @@ def test_a_function_keeps_running_with_a_layer_that_was_deleted(functions: Funct
     functions.python("f", "import os\ndef handler(e, c):\n    return os.listdir('/opt')\n", Layers=[layer()["LayerVersionArn"]])
     functions.client.delete_layer_version(LayerName="lib", VersionNumber=1)
     assert functions.invoke("f").value == ["data.txt"]
+
+
+def test_runtimes_that_never_were_are_refused(functions: Functions) -> None:
+    with aws_refusal(r"Value '\[python3.12, bogus\]' at 'compatibleRuntimes' failed to satisfy constraint"):
+        functions.client.publish_layer_version(
+            LayerName="l", Content={"ZipFile": package({"a": "b"})}, CompatibleRuntimes=["python3.12", "bogus"]
+        )

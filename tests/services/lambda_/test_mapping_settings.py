@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -91,6 +92,40 @@ def test_provisioned_pollers_serve_a_queue(queue: Queue, functions: Functions, w
     assert counted(world, uuid)["ProvisionedPollers"] >= 3
     functions.client.update_event_source_mapping(UUID=uuid, ProvisionedPollerConfig={})
     assert "ProvisionedPollerConfig" not in functions.client.get_event_source_mapping(UUID=uuid)
+
+
+KEY_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "kms:Decrypt", "Resource": "*"},
+    ],
+}
+
+
+def test_filters_under_a_key_are_opened_for_the_poller_and_for_who_may(queue: Queue, functions: Functions, world: LocalWorld) -> None:
+    kms, client = world.client("kms"), functions.client
+    key = kms.create_key(Policy=json.dumps(KEY_POLICY))["KeyMetadata"]["Arn"]
+    functions.python("f", HANDLER)
+    criteria = {"Filters": [{"Pattern": '{"body": [{"prefix": "x"}]}'}]}
+    uuid = queue.map(FilterCriteria=criteria, KMSKeyArn=key, MetricsConfig={"Metrics": ["EventCount"]})
+    shown = client.get_event_source_mapping(UUID=uuid)
+    assert (shown["FilterCriteria"], shown["KMSKeyArn"]) == (criteria, key)
+    assert "FilterCriteria" not in client.list_event_source_mappings()["EventSourceMappings"][0]
+    queue.send("x1", "other")
+    world.settle()
+    assert counted(world, uuid)["FilteredOutEventCount"] == 1
+    kms.disable_key(KeyId=key)
+    assert client.get_event_source_mapping(UUID=uuid)["FilterCriteriaError"]["ErrorCode"] == "DisabledException"
+    queue.send("x2")
+    world.settle()
+    assert queue.counts()[0] == 1
+    assert client.get_event_source_mapping(UUID=uuid)["LastProcessingResult"].startswith("PROBLEM: ")
+    kms.enable_key(KeyId=key)
+    client.update_event_source_mapping(UUID=uuid, KMSKeyArn="")
+    world.settle()
+    assert client.get_event_source_mapping(UUID=uuid)["FilterCriteria"] == criteria
+    assert queue.counts() == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,13 @@ def package_key_not_usable(error: AwsError) -> AwsError:
     )
 
 
+def filter_key_not_usable(error: AwsError) -> AwsError:
+    return invalid(
+        "Lambda was unable to encrypt your filter criteria because the KMS key is invalid for Encrypt. "
+        f"Please check your KMS key settings. KMS Exception: {error.code} KMS Message: {error.message}"
+    )
+
+
 def cannot_decrypt(error: AwsError, what: str = "environment variables") -> AwsError:
     code, why = _UNDECRYPTED.get(error.code, ("KMSAccessDeniedException", "KMS access was denied"))
     text = (

@@ -36,7 +36,6 @@ _ACTIONS = {
 def check_supported(req: dict[str, Any], op: str) -> None:
     """Refuses what would otherwise be silently ignored."""
     for member in (
-        "KMSKeyArn",
         "Topics",
         "Queues",
         "SourceAccessConfigurations",
@@ -87,6 +86,8 @@ def settings(ctx: Context, req: dict[str, Any], source: str, old: EventSourceMap
         raise errors.invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
     if req.get("FilterCriteria") is not None:
         fields["filters"] = _filters(req["FilterCriteria"].get("Filters") or [])
+    if req.get("KMSKeyArn") is not None:
+        fields["kms_key"] = req["KMSKeyArn"]
     if req.get("FunctionResponseTypes") is not None:
         fields["partial_failures"] = "ReportBatchItemFailures" in req["FunctionResponseTypes"]
     if req.get("ScalingConfig") is not None:

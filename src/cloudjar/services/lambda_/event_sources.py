@@ -9,7 +9,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.kernel.watches import unwatch, watch
-from cloudjar.services.lambda_ import errors, event_source_settings, tenancy
+from cloudjar.services.lambda_ import errors, event_source_settings, sealed_filters, tenancy
 from cloudjar.services.lambda_.functions import find_function, find_version
 from cloudjar.services.lambda_.names import function_arn, named, owner
 
@@ -28,6 +28,9 @@ class EventSourceMapping(Record):
     enabled: bool = True
     window_seconds: int = 0
     filters: tuple[str, ...] = ()
+    """None here where they are sealed."""
+    kms_key: str = ""
+    sealed_filters: bytes = b""
     maximum_concurrency: int | None = None
     partial_failures: bool = False
     metrics: tuple[str, ...] = ()
@@ -74,8 +77,8 @@ def find_mapping(ctx: Context, uuid: str) -> EventSourceMapping:
     return found
 
 
-def to_wire(ctx: Context, mapping: EventSourceMapping) -> dict[str, Any]:
-    """An EventSourceMappingConfiguration."""
+def to_wire(ctx: Context, mapping: EventSourceMapping, *, listed: bool = False) -> dict[str, Any]:
+    """An EventSourceMappingConfiguration. Lists do not show filters that are sealed."""
     wire: dict[str, Any] = {
         "UUID": mapping.uuid,
         "BatchSize": mapping.batch_size,
@@ -88,8 +91,10 @@ def to_wire(ctx: Context, mapping: EventSourceMapping) -> dict[str, Any]:
         "FunctionResponseTypes": ["ReportBatchItemFailures"] if mapping.partial_failures else [],
         "EventSourceMappingArn": mapping_arn(ctx, mapping.uuid),
     }
-    if mapping.filters:
-        wire["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filters]}
+    if mapping.kms_key:
+        wire["KMSKeyArn"] = mapping.kms_key
+    if mapping.filters or (mapping.sealed_filters and not listed):
+        wire |= sealed_filters.to_wire(ctx, mapping)
     if mapping.maximum_concurrency is not None:
         wire["ScalingConfig"] = {"MaximumConcurrency": mapping.maximum_concurrency}
     if mapping.pollers is not None:
@@ -129,6 +134,7 @@ def create_event_source_mapping(ctx: Context, req: dict[str, Any]) -> dict[str, 
     settings = event_source_settings.settings(ctx, req, source)
     check_tags(req.get("Tags") or {})
     acting = event_source_settings.check_source(ctx, source, version)
+    settings = sealed_filters.settle(ctx, settings, who.name)
     for other in ctx.where(EventSourceMapping, source=source):
         if (other.function, other.qualifier) == (who.name, who.qualifier):
             raise errors.mapping_exists(source, who.name, other.uuid)
@@ -148,6 +154,7 @@ def update_event_source_mapping(ctx: Context, req: dict[str, Any]) -> dict[str, 
     event_source_settings.check_supported(req, "UpdateEventSourceMapping")
     old = _changeable(ctx, req["UUID"])
     fields = event_source_settings.settings(ctx, req, old.source, old)
+    fields = sealed_filters.settle(ctx, fields, named(ctx, req).name if req.get("FunctionName") else old.function, old)
     if req.get("FunctionName"):
         who = named(ctx, req)
         find_version(ctx, who.name, who.qualifier)
@@ -174,7 +181,7 @@ def list_event_source_mappings(ctx: Context, req: dict[str, Any]) -> dict[str, A
         rows = ctx.where(EventSourceMapping, function=who.name).filtered(lambda m: m.qualifier == who.qualifier)
     if req.get("EventSourceArn"):
         rows = rows.filtered(lambda m: m.source == req["EventSourceArn"])
-    return ctx.page(req, rows, lambda m: to_wire(ctx, m), default=100, maximum=100)
+    return ctx.page(req, rows, lambda m: to_wire(ctx, m, listed=True), default=100, maximum=100)
 
 
 @operation(on=on_mapping)

@@ -14,6 +14,7 @@ from cloudjar.services.lambda_ import code, errors
 from cloudjar.services.lambda_.functions import Code, Version, aws_time, check_revision, code_location
 from cloudjar.services.lambda_.names import version_number
 from cloudjar.services.lambda_.policies import principal_element
+from cloudjar.services.lambda_.runtimes import RUNTIMES
 
 _MOST = 5
 _NEVER = 2**53
@@ -140,9 +141,19 @@ def _find(ctx: Context, name: str, number: int) -> LayerVersion:
     return found
 
 
+def _runtimes(req: dict[str, Any]) -> tuple[str, ...]:
+    """Raises ValidationException for runtimes that AWS never had."""
+    given = req.get("CompatibleRuntimes") or []
+    if any(name not in RUNTIMES for name in given):
+        constraint = f"Member must satisfy constraint: [Member must satisfy enum value set: [{', '.join(reversed(RUNTIMES))}]]"
+        raise errors.validation(f"[{', '.join(given)}]", "compatibleRuntimes", constraint)
+    return tuple(given)
+
+
 @operation(on=on_layer)
 async def publish_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx, name = _place(ctx, req["LayerName"])
+    runtimes = _runtimes(req)
     package = await code.fetch(ctx, req["Content"], "PublishLayerVersion", name)
     with ctx.transaction():
         layer = ctx.get(Layer, name)
@@ -156,7 +167,7 @@ async def publish_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, 
                 ctx.now,
                 req.get("Description") or "",
                 req.get("LicenseInfo") or "",
-                tuple(req.get("CompatibleRuntimes") or ()),
+                runtimes,
                 tuple(req.get("CompatibleArchitectures") or ()),
             )
         )

@@ -12,7 +12,7 @@ from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import effect, timer
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.records import replace
-from cloudjar.services.lambda_ import aliases, errors, hot_reload, metering, queue_source, recursion, stream_source
+from cloudjar.services.lambda_ import aliases, errors, hot_reload, metering, queue_source, recursion, sealed_filters, stream_source
 from cloudjar.services.lambda_.event_sources import EventSourceMapping
 from cloudjar.services.lambda_.functions import find_function
 from cloudjar.services.lambda_.invocation import Invocation
@@ -77,24 +77,28 @@ class Poller:
         self.uuid = uuid
         self.news = asyncio.Event()
         self._pollers = pollers
+        self._opened: tuple[bytes, tuple[str, ...]] = (b"", ())
+        """The filters that were opened last."""
 
     async def run(self) -> None:
-        mapping = self.mapping()
-        if mapping is None:
-            return
-        work = queue_source.drain if mapping.is_queue else stream_source.drain
         try:
-            await work(self, mapping)
+            mapping = self.mapping()
+            if mapping is not None:
+                await (queue_source.drain if mapping.is_queue else stream_source.drain)(self, mapping)
         except AwsError as error:
             self.note(f"PROBLEM: {error.message}"[:1000])
             with self.ctx.transaction():
                 self.ctx.after(poll_later, self.uuid, seconds=_RETRY_SECONDS)
 
     def mapping(self) -> EventSourceMapping | None:
-        """The mapping as it is now, if it is to be served."""
+        """The mapping as it is now, its filters open, if it is to be served. Raises what KMS says."""
         with self.ctx.transaction():
             found = self.ctx.get(EventSourceMapping, self.uuid)
-        return found if found is not None and found.enabled else None
+            if found is None or not found.enabled:
+                return None
+            if found.sealed_filters and self._opened[0] != found.sealed_filters:
+                self._opened = (found.sealed_filters, sealed_filters.opened_by_lambda(self.ctx, found))
+        return replace(found, filters=self._opened[1]) if found.sealed_filters else found
 
     def acting(self) -> Context:
         """A context under the function's role. Raises AwsError."""
