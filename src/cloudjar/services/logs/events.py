@@ -12,7 +12,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.keys import decode, encode
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.logs import data_protection, errors, live_tail, metric_filters, subscriptions
+from cloudjar.services.logs import data_protection, embedded_metrics, errors, live_tail, metric_filters, subscriptions
 from cloudjar.services.logs.account_policies import policy_for
 from cloudjar.services.logs.account_policy_record import SUBSCRIPTION
 from cloudjar.services.logs.encryption import Vault
@@ -81,6 +81,8 @@ def put_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             guard.report(ctx)
             # What leaves is masked: metrics, subscribers and live tails see no more than other readers.
             kept = [masked(event) for event in kept]
+        if group.group_class == "STANDARD":
+            embedded_metrics.observe(ctx, group, kept)
         if group.metric_filters:
             metric_filters.observe(ctx, group, kept)
         live_tail.observe(ctx, group, stream.name, kept)

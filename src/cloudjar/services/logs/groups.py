@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 from datetime import datetime, timedelta
 from typing import Any
 
-from cloudjar.kernel import keys, tags
+from cloudjar.kernel import keys, paging, tags
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation, timer
+from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.logs import errors
 from cloudjar.services.logs.account_policy_record import DATA_PROTECTION, AccountPolicy
@@ -209,16 +209,18 @@ def describe_log_groups(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 @operation(on=group_resource)
 def list_log_groups(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req.get("accountIdentifiers") or req.get("includeLinkedAccounts") or req.get("dataSources") or req.get("fieldIndexNames"):
-        raise not_implemented("logs", "ListLogGroups", "linked accounts, data sources and field indexes")
+    for member in ("accountIdentifiers", "includeLinkedAccounts", "dataSources", "fieldIndexNames"):
+        if req.get(member):
+            raise not_implemented("logs", "ListLogGroups", member)
     rows = ctx.where(LogGroup)
     if pattern := req.get("logGroupNamePattern"):
-        anchored = pattern.startswith("^")
-        text = pattern.lstrip("^")
-        rows = rows.filtered(lambda group: group.name.startswith(text) if anchored else fnmatch.fnmatchcase(group.name, f"*{text}*"))
+        rows = rows.filtered(lambda group: any(_fits(group.name, part) for part in pattern.split("|")))
     if wanted_class := req.get("logGroupClass"):
         rows = rows.filtered(lambda group: group.group_class == wanted_class)
-    return ctx.page(
+    if wanted := req.get("logGroupTags"):
+        rows = rows.filtered(lambda group: _is_tagged(ctx.tags(group_arn(ctx, group.name)), wanted))
+    return paging.page(
+        PageMembers("nextToken", "nextToken", "limit", "logGroups"),
         req,
         rows,
         lambda group: {"logGroupName": group.name, "logGroupArn": group_arn(ctx, group.name), "logGroupClass": group.group_class},
@@ -226,6 +228,15 @@ def list_log_groups(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         maximum=1000,
         error=errors.invalid_token(),
     )
+
+
+def _fits(name: str, part: str) -> bool:
+    """Whether a name has a part, or starts with it: "^/aws/lambda"."""
+    return name.startswith(part[1:]) if part.startswith("^") else part in name
+
+
+def _is_tagged(found: dict[str, str], wanted: list[dict[str, Any]]) -> bool:
+    return all(one["key"] in found and (not one.get("values") or found[one["key"]] in one["values"]) for one in wanted)
 
 
 def group_to_wire(ctx: Context, group: LogGroup) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def put_metric_filter(ctx: Context, req: dict[str, Any]) -> None:
         if req.get(member):
             raise not_implemented("logs", "PutMetricFilter", member)
     group = find_group(ctx, req["logGroupName"])
+    if group.group_class != "STANDARD":
+        raise errors.only_standard()
     name, pattern, transformation = req["filterName"], req["filterPattern"], req["metricTransformations"][0]
     compile_pattern(pattern)
     dimensions = transformation.get("dimensions") or {}

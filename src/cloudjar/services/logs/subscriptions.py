@@ -15,12 +15,13 @@ from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.logs import errors
 from cloudjar.services.logs.account_policy_record import AccountPolicy
-from cloudjar.services.logs.groups import LogEvent, LogGroup, find_group, group_arn, group_resource, milliseconds
+from cloudjar.services.logs.groups import NAMESPACE, LogEvent, LogGroup, find_group, group_arn, group_resource, milliseconds
 from cloudjar.services.logs.metric_filters import compiled
 
 MOST_SUBSCRIPTIONS = 2
 PRINCIPAL = "logs.amazonaws.com"
-_KINDS = ("lambda", "kinesis", "firehose")
+_TYPES = {"lambda": "Lambda", "kinesis": "Kinesis Data Stream", "firehose": "Firehose"}
+"""What destinations there are, and how metrics name them."""
 
 
 @record("logs.subscription", key=("group", "name"))
@@ -44,7 +45,8 @@ async def put_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
             raise not_implemented("logs", "PutSubscriptionFilter", member)
     with ctx.transaction():
         group = find_group(ctx, req["logGroupName"])
-        check_class(group)
+        if group.group_class != "STANDARD":
+            raise errors.only_standard()
         compiled(req["filterPattern"])
         source = group_arn(ctx, group.name) + ":*"
     await check_destination(ctx, "PutSubscriptionFilter", req, source)
@@ -52,17 +54,11 @@ async def put_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
         _store(ctx, req)
 
 
-def check_class(group: LogGroup) -> None:
-    """Filters are for groups of the Standard class."""
-    if group.group_class != "STANDARD":
-        raise errors.only_standard()
-
-
 async def check_destination(ctx: Context, operation_name: str, settings: dict[str, Any], source: str) -> None:
     """Refuses a destination (`destinationArn`, `roleArn`) that nothing can be delivered to on behalf of the source."""
     destination = settings["destinationArn"]
     kind = destination.split(":")[2] if destination.count(":") >= 5 else ""
-    if kind not in _KINDS or targets.kind_of(destination) is None:
+    if kind not in _TYPES or targets.kind_of(destination) is None:
         raise not_implemented("logs", operation_name, f"destination {destination}")
     if kind != "lambda" and not settings.get("roleArn"):
         raise errors.invalid("destinationArn for this vendor requires a roleArn.")
@@ -170,7 +166,9 @@ def _send(
     more: dict[str, str] | None = None,
 ) -> None:
     matches = compiled(pattern)
-    wanted = [{"id": event.id, "timestamp": event.time, "message": event.message} for event in events if matches(event.message)]
+    wanted: list[dict[str, Any]] = [
+        {"id": event.id, "timestamp": event.time, "message": event.message} for event in events if matches(event.message)
+    ]
     if wanted:
         message = {
             "messageType": "DATA_MESSAGE",
@@ -180,6 +178,9 @@ def _send(
             "subscriptionFilters": [name],
             "logEvents": wanted,
         }
+        dimensions = (("DestinationType", _TYPES[destination.split(":")[2]]), ("FilterName", name), ("LogGroupName", group.name))
+        ctx.metric(NAMESPACE, "ForwardedLogEvents", dimensions, float(len(wanted)), "None")
+        ctx.metric(NAMESPACE, "ForwardedBytes", dimensions, float(sum(len(event["message"].encode()) for event in wanted)), "Bytes")
         ctx.effect(deliver, destination, role, group_arn(ctx, group.name) + ":*", json.dumps(message | (more or {})))
 
 
