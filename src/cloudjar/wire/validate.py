@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,28 @@ def coral(code: str) -> Refuse:
 def missing_parameter(problems: list[Problem], operation: OperationModel) -> AwsError:
     """The refusal of EC2 and the older query services: the first parameter that is not there."""
     return AwsError("MissingParameter", f"The request must contain the parameter {problems[0].member}")
+
+
+_METRIC_CALLS = frozenset(("GetMetricStatistics", "ListMetrics", "PutMetricData"))
+
+
+def cloudwatch(problems: list[Problem], operation: OperationModel) -> AwsError:
+    """CloudWatch's refusal: what is not there is a MissingParameter; the calls of its first days have words of their own for values."""
+    problem = problems[0]
+    if problem.constraint == MISSING:
+        return missing_parameter(problems, operation)
+    if operation.name not in _METRIC_CALLS:
+        return coral("ValidationError")(problems, operation)
+    # "metricData.1.member.unit" is MetricData.member.1.Unit there.
+    name = re.sub(r"\.(\d+)\.member", r".member.\1", problem.path)
+    name = re.sub(r"(^|\.)([a-z])(?!ember\.\d)", lambda found: found[1] + found[2].upper(), name)
+    if allowed := re.search(r"enum value set: \[(.*)\]", problem.constraint):
+        return AwsError("InvalidParameterValue", f"The parameter {name} must be a value in the set [ {allowed[1]} ].")
+    if most := re.fullmatch(r"Member must have length less than or equal to (\d+)", problem.constraint):
+        kind = "collection" if problem.value.startswith("'[") else "parameter"
+        words = "must not have a size greater than" if kind == "collection" else "must be no longer than"
+        return AwsError("InvalidParameterValue", f"The {kind} {name} {words} {most[1]}{'' if kind == 'collection' else ' characters'}.")
+    return AwsError("InvalidParameterValue", f"The value {problem.value.strip(chr(39))} for parameter {name} is invalid.")
 
 
 def s3(problems: list[Problem], operation: OperationModel) -> AwsError:
@@ -105,7 +128,7 @@ PROTOCOL_POLICIES: dict[str, Policy] = {
 DEFAULT = Policy(coral("ValidationException"))
 OLD_QUERY = Policy(missing_parameter, only_required=True)
 SERVICE_POLICIES: dict[str, Policy] = {
-    "cloudwatch": OLD_QUERY,
+    "cloudwatch": Policy(cloudwatch),
     "docdb": OLD_QUERY,
     "elasticache": OLD_QUERY,
     "iam": Policy(iam),

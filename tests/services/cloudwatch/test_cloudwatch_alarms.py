@@ -149,6 +149,9 @@ def test_composite_alarms_cannot_go_round_in_a_circle(cloudwatch, aws_error):
         ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "NotImplemented"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ValidationError"),
         ({"Period": 61}, "InvalidParameterValue"),
+        ({"Period": 5}, "ValidationError"),
+        ({"ComparisonOperator": "Above"}, "ValidationError"),
+        ({"Unit": "Parsecs"}, "ValidationError"),
     ],
 )
 def test_an_alarm_that_is_none_is_refused(cloudwatch, aws_error, given, code):
@@ -310,3 +313,17 @@ def test_a_suppressor_cannot_be_deleted(cloudwatch, suppressed, aws_error):
         60,
         120,
     )
+
+
+def test_names_that_are_wrong_do_not_keep_other_alarms_from_being_deleted(cloudwatch, aws_error):
+    alarm(cloudwatch)
+    cloudwatch.delete_alarms(AlarmNames=["a", "none"])
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+    with aws_error("ResourceNotFound"):
+        cloudwatch.delete_alarms(AlarmNames=["a"])
+
+
+def test_a_state_that_is_none_is_refused_in_the_models_words(cloudwatch, aws_error):
+    alarm(cloudwatch)
+    with aws_error("ValidationError", "1 validation error detected: Value 'BAD' at 'stateValue' failed to satisfy constraint"):
+        cloudwatch.set_alarm_state(AlarmName="a", StateValue="BAD", StateReason="r")

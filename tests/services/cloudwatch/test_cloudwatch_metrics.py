@@ -144,3 +144,62 @@ def test_dashboards_are_kept(cloudwatch, aws_error):
         cloudwatch.put_dashboard(DashboardName="d", DashboardBody="no")
     cloudwatch.delete_dashboards(DashboardNames=["d"])
     assert cloudwatch.list_dashboards()["DashboardEntries"] == []
+
+
+@pytest.mark.parametrize(("datum", "message"), [
+    ({"Unit": "Parsecs"}, "The parameter MetricData.member.1.Unit must be a value in the set [ Seconds, Microseconds,"),
+    ({"Dimensions": [{"Name": f"d{n}", "Value": "v"} for n in range(31)]}, "Dimensions must not have a size greater than 30"),
+    ({"MetricName": "m" * 256}, "The parameter MetricData.member.1.MetricName must be no longer than 255 characters."),
+])  # fmt: skip
+def test_values_outside_of_the_model_are_refused_in_the_words_of_the_metric_calls(cloudwatch, aws_error, datum, message):
+    with aws_error("InvalidParameterValue", message):
+        cloudwatch.put_metric_data(Namespace="app", MetricData=[{"MetricName": "m", "Value": 1, **datum}])
+    assert cloudwatch.list_metrics(Namespace="app")["Metrics"] == []
+
+
+@pytest.fixture
+def math(cloudwatch, noon):
+    """The series that an expression gives, with their labels."""
+    for host, values in (("a", (1, 9)), ("b", (5, 6)), ("c", (7, 3))):
+        for minute, value in enumerate(values):
+            time = noon + timedelta(minutes=minute)
+            datum = {"MetricName": "cpu", "Value": value, "Timestamp": time, "Dimensions": [{"Name": "Host", "Value": host}]}
+            cloudwatch.put_metric_data(Namespace="app", MetricData=[datum])
+
+    def math(expression):
+        metric = {
+            "Metric": {"Namespace": "app", "MetricName": "cpu", "Dimensions": [{"Name": "Host", "Value": "a"}]},
+            "Period": 60,
+            "Stat": "Sum",
+        }
+        queries = [{"Id": "m1", "MetricStat": metric, "ReturnData": False}, {"Id": "e", "Expression": expression}]
+        answer = cloudwatch.get_metric_data(
+            MetricDataQueries=queries, StartTime=noon, EndTime=noon + timedelta(minutes=3), ScanBy="TimestampAscending"
+        )
+        return [(one["Label"], one["Values"]) for one in answer["MetricDataResults"]]
+
+    return math
+
+
+FLEET = "SEARCH('{app,Host} cpu', 'Maximum', 60)"
+
+
+@pytest.mark.parametrize(("expression", "expected"), [
+    (f"SORT({FLEET}, MAX, DESC)", [("a cpu", [1, 9]), ("c cpu", [7, 3]), ("b cpu", [5, 6])]),
+    (f"SORT({FLEET}, AVG, ASC, 1)", [("a cpu", [1, 9])]),
+    (f"SLICE(SORT({FLEET}, MAX, DESC), 1)", [("c cpu", [7, 3]), ("b cpu", [5, 6])]),
+    (f"FIRST({FLEET})", [("a cpu", [1, 9])]),
+    (f"LAST({FLEET})", [("c cpu", [7, 3])]),
+    (f"METRIC_COUNT({FLEET})", [("e", [3, 3, 3])]),
+    ("REMOVE_EMPTY(METRICS())", [("cpu", [1, 9])]),
+    ("DIFF_TIME(m1)", [("e", [60])]),
+    ("MINUTE(m1)", [("e", [0, 1, 2])]),
+    ("HOUR(m1)", [("e", [12, 12, 12])]),
+    ("DAY(m1)", [("e", [7, 7, 7])]),
+    ("DATE(m1)", [("e", [1, 1, 1])]),
+    ("MONTH(m1)", [("e", [3, 3, 3])]),
+    ("YEAR(m1)", [("e", [2026, 2026, 2026])]),
+    ("EPOCH(m1) - 1772366400", [("e", [0, 60, 120])]),
+])  # fmt: skip
+def test_functions_of_arrays_and_of_the_calendar(math, expression, expected):
+    assert math(expression) == expected

@@ -50,6 +50,17 @@ def ask(world, logs):
             [{"sum(ms)": "180", "mean": "60", "top": "120", "half": "40"}],
         ),
         ("stats count_distinct(user.name) as people", [{"people": "2"}]),
+        ("stats max(ms) as top, min(ms) as low, top - low as width", [{"top": "120", "low": "20", "width": "100"}]),
+        ("stats sum(ms) / count(ms) as mean, (max(ms) - min(ms)) / 2", [{"mean": "60", "(max(ms) - min(ms)) / 2": "50"}]),
+        ("filterIndex level = 'ERROR' | stats count(*) as n", [{"n": "1"}]),
+        ("fields now() - toMillis(@timestamp) / 1000 as age | sort @timestamp asc | limit 1 | display age", [{"age": "600"}]),
+        (
+            "filter ispresent(level) | fields concat('call ', ms, ' of ', level) as text | pattern text",
+            [
+                {"@pattern": "call <Number-1> of INFO", "@ratio": "0.6667", "@sampleCount": "2", "@severityLabel": "INFO"},
+                {"@pattern": "call <Number-1> of ERROR", "@ratio": "0.3333", "@sampleCount": "1", "@severityLabel": "ERROR"},
+            ],
+        ),
         ("filter @message like /took/ | parse @message '* * took * ms' as verb, path, took | display verb, path, took", None),
         ("filter @message like /took/ | parse @message /(?<verb>[A-Z]+) (?<path>\\S+)/ | display verb", [{"verb": "GET"}]),
         ("filter @type = 'REPORT' | display @duration, @memorySize, @requestId", None),
@@ -131,3 +142,15 @@ def test_results_come_in_pages(world, logs, ask, aws_error):
     assert "nextToken" not in whole
     with aws_error("InvalidParameterException", "nextToken"):
         logs.get_query_results(queryId=ids[1], **more)
+
+
+def test_a_query_may_choose_its_groups(world, logs, ask, aws_error):
+    logs.create_log_group(logGroupName="other")
+    query = "SOURCE logGroups(namePrefix: ['oth', 'gone']) | stats count(*) as n"
+    started = logs.start_query(startTime=0, endTime=2**32, queryString=query)["queryId"]
+    world.settle()
+    assert logs.list_log_groups_for_query(queryId=started)["logGroupIdentifiers"] == ["other"]
+    with aws_error("InvalidParameterException"):
+        logs.start_query(logGroupName="g", startTime=0, endTime=2**32, queryString=query)
+    with aws_error("NotImplemented"):
+        logs.start_query(startTime=0, endTime=2**32, queryString="SOURCE logGroups(accountIdentifier: ['1']) | limit 1")

@@ -126,6 +126,8 @@ def _check_one_metric(req: dict[str, Any]) -> None:
     if not is_statistic(req.get("ExtendedStatistic", "Sum")):
         raise errors.validation(f"The value {req['ExtendedStatistic']} for parameter ExtendedStatistic is not supported.")
     check_period(req["Period"])
+    if req["Period"] < 10:
+        raise errors.validation("Period must be 10, 20, 30 or a multiple of 60")
     if req["Period"] * req["EvaluationPeriods"] > 7 * 86_400:
         raise errors.validation("Metrics cannot be checked across more than seven days (EvaluationPeriods * Period must be <= 604800).")
 

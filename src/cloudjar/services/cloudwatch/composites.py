@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
 from cloudjar.services.cloudwatch import errors
 from cloudjar.services.cloudwatch.alarms import COMPOSITE, Alarm
 
@@ -67,6 +68,8 @@ def _tokens(rule: str) -> list[Token]:
     at, rule = 0, rule.strip()
     while at < len(rule):
         token = _TOKEN.match(rule, at)
+        if rule.startswith("AT_LEAST", at):
+            raise not_implemented("cloudwatch", "PutCompositeAlarm", "AT_LEAST in AlarmRule")
         if token is None:
             raise errors.validation(f"AlarmRule must not contain invalid syntax: {rule[at : at + 20]}")
         found.append((token[1], token[2] or token[3] or token[4]) if token[1] else (token[5], ""))

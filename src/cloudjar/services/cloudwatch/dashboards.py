@@ -14,6 +14,8 @@ from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record
 from cloudjar.services.cloudwatch import errors
 
+_TYPES = ("metric", "text", "log", "alarm", "explorer", "custom")
+_SIZES = {"x": (0, 23), "y": (0, 10**9), "width": (1, 24), "height": (1, 1000)}
 _NEEDED = {"text": "markdown", "log": "query", "alarm": "alarms"}
 
 
@@ -79,6 +81,16 @@ def _problems_of(widget: Any, path: str) -> Iterator[tuple[str, str]]:
     for name in ("type", "properties"):
         if name not in widget:
             yield path, f"Should have required property '{name}'"
+    if widget.get("type", "text") not in _TYPES:
+        yield f"{path}/type", "Should be equal to one of the allowed values"
+    for name, (least, most) in _SIZES.items():
+        value = widget.get(name, least)
+        if not isinstance(value, int) or isinstance(value, bool):
+            yield f"{path}/{name}", "Should be integer"
+        elif value < least:
+            yield f"{path}/{name}", f"Should be >= {least}"
+        elif value > most:
+            yield f"{path}/{name}", f"Should be <= {most}"
     properties = widget.get("properties", {})
     if not isinstance(properties, dict):
         yield f"{path}/properties", "Should be object"

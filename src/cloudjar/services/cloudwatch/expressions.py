@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from statistics import fmean, pstdev
 
-from cloudjar.services.cloudwatch import errors
+from cloudjar.kernel.errors import not_implemented
+from cloudjar.services.cloudwatch import array_functions, errors
 from cloudjar.services.cloudwatch.series import Points
 
 Value = float | Points | list[Points] | str
@@ -149,7 +150,7 @@ class _Expression:
         arguments: list[Value] = []
         while self._peek() != ")":
             # FILL(m1, REPEAT): a word, not an id.
-            if self._peek() in ("REPEAT", "LINEAR"):
+            if self._peek() in array_functions.WORDS and self._tokens[self._at + 1 : self._at + 2] != ["("]:
                 arguments.append(self._take())
             else:
                 arguments.append(self._level(0))
@@ -158,7 +159,7 @@ class _Expression:
         self._take(")")
         try:
             return _apply(name, arguments, self._series)
-        except (IndexError, TypeError, AttributeError):
+        except (IndexError, TypeError, AttributeError, KeyError):
             raise errors.validation(f"Error in expression '{self._text}': Invalid arguments to {name}") from None
 
     def _band(self) -> Value:
@@ -241,6 +242,13 @@ def _apply(name: str, arguments: list[Value], series: Series) -> Value:
         if isinstance(first, dict):
             return fold(list(first.values())) if first else math.nan
         raise TypeError(name)
+    if name in array_functions.OF_ARRAYS:
+        if not isinstance(first, list):
+            raise TypeError(name)
+        value: Value = array_functions.OF_ARRAYS[name](*arguments)
+        return value
+    if name in array_functions.NOT_HERE:
+        raise not_implemented("cloudwatch", "GetMetricData", f"the function {name}")
     if name == "IF":
         return _choose(*arguments, series=series)
     if name == "TIME_SERIES":
@@ -258,7 +266,11 @@ def _of_points(name: str, points: Points, more: list[Value], series: Series) -> 
     if name in _EACH:
         found = {time: _each(_EACH[name], value) for time, value in points.items()}
         return {time: value for time, value in found.items() if not math.isnan(value)}
+    if name in array_functions.CALENDAR:
+        return {time: array_functions.CALENDAR[name](time) for time in series.times}
     times = sorted(points)
+    if name == "DIFF_TIME":
+        return {b: (b - a).total_seconds() for a, b in itertools.pairwise(times)}
     if name == "FILL":
         return _fill(points, more[0], series)
     if name == "PERIOD":

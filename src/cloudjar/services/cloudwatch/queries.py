@@ -143,7 +143,8 @@ class Run:
         self._span = start, end
         self._found: dict[str, Value] = {}
         self._running: list[str] = []
-        self._labels: list[str] = []
+        self._labels: dict[int, str] = {}
+        """What series are called that have come out of a search, by their identity."""
 
     def results(self, query: dict[str, Any]) -> list[tuple[str, Points]]:
         """The series that a query gives, with their labels."""
@@ -151,11 +152,11 @@ class Run:
             found = self.value(query["Id"])
             assert isinstance(found, dict)
             return [(query["MetricStat"]["Metric"]["MetricName"], found)]
-        self._labels = []
         value = self.value(query["Id"])
         if isinstance(value, list):
-            labels = self._labels if len(self._labels) == len(value) else [query["Id"]] * len(value)
-            return list(zip(labels, value, strict=True))
+            return [(self._labels.get(id(one), query["Id"]), one) for one in value]
+        if isinstance(value, dict) and id(value) in self._labels:
+            return [(self._labels[id(value)], value)]
         if isinstance(value, float):
             value = dict.fromkeys(self._times(self.period_of(query)), value)
         if not isinstance(value, dict):
@@ -177,7 +178,7 @@ class Run:
             look(self._ctx)
             select = metrics_insights.parse(query["Expression"])
             series = metrics_insights.run(self._ctx, select, *self._span, self.period_of(query))
-            self._labels = [" ".join(key) or select.metric for key, _ in series]
+            self._labels |= {id(points): " ".join(key) or select.metric for key, points in series}
             found = [points for _, points in series]
         else:
             period = self.period_of(query)
@@ -217,17 +218,18 @@ class Run:
 
     def _metrics(self) -> dict[str, Points]:
         found = {name: self.value(name) for name, query in self._queries.items() if "MetricStat" in query}
+        self._labels |= {id(value): self._queries[name]["MetricStat"]["Metric"]["MetricName"] for name, value in found.items()}
         return {name: value for name, value in found.items() if isinstance(value, dict)}
 
     def _search(self, text: str, stat: str, period: int) -> list[Points]:
         if not is_statistic(stat):
             raise errors.validation(f"Error in expression: Unsupported statistic {stat}")
-        found, self._labels = [], []
+        found = []
         look(self._ctx)
         for metric in search.matching(self._ctx, text):
             look(self._ctx, metric.namespace, metric.name, metric.pairs)
             series = points(self._ctx, metric, *self._span, period, stat, None)
             if series:
                 found.append(series)
-                self._labels.append(" ".join([pair["Value"] for pair in metric.pairs] + [metric.name]))
+                self._labels[id(series)] = " ".join([pair["Value"] for pair in metric.pairs] + [metric.name])
         return found

@@ -26,7 +26,9 @@ _TOKEN = re.compile(
 )
 _STEP = re.compile(r'\.?\["((?:[^"\\]|\\.)*)"\]|\.([A-Za-z0-9_@:/#*-]+)|\[(\d+|\*)\]')
 _FIELD = re.compile(r'\[[^\]]*\]|"(?:[^"\\]|\\.)*"|\S+')
+_REGEX = re.compile(r'"(?:[^"\\]|\\.)*"|(%(?:[^%\\]|\\.)*%)')
 LONGEST = 1024
+MOST_REGEXES = 2
 _MISSING = object()
 
 
@@ -35,6 +37,8 @@ def compile_pattern(pattern: str) -> Predicate:
     text = pattern.strip()
     if len(text) > LONGEST:
         raise errors.bad_pattern(f"longer than {LONGEST} characters")
+    if sum(bool(found) for found in _REGEX.findall(text)) > MOST_REGEXES:
+        raise errors.bad_pattern(f"more than {MOST_REGEXES} regular expressions")
     if not text:
         return lambda message: True
     if text.startswith("{"):

@@ -73,7 +73,12 @@ def start_query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if req.get("queryLanguage", "CWLI") != "CWLI":
         raise not_implemented("logs", "StartQuery", f"queryLanguage {req['queryLanguage']}")
     names = _names(req)
-    if not names:
+    compiled = Query(req["queryString"])
+    if compiled.source is not None:
+        if names:
+            raise errors.invalid("Log groups must be given by the request or by the query's SOURCE command, not by both.")
+        names = [group.name for group in ctx.where(LogGroup) if group.name.startswith(tuple(compiled.source))][:MOST_GROUPS]
+    elif not names:
         raise errors.invalid("At least one log group must be given.")
     if len(names) > MOST_GROUPS:
         raise errors.invalid(f"A query takes at most {MOST_GROUPS} log groups.")
@@ -81,7 +86,7 @@ def start_query(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.invalid("endTime must not be before startTime.")
     for name in names:
         find_group(ctx, name)
-    if Query(req["queryString"]).unmasked:
+    if compiled.unmasked:
         for name in names:
             check_unmask(ctx, find_group(ctx, name))
     query = StoredQuery(
@@ -106,7 +111,7 @@ async def run(ctx: Context, query_id: str) -> None:
     async for piece in read(ctx, query.groups, query.start, query.end, unmask=compiled.unmasked):
         if not _is_running(ctx, query_id):
             return
-        rows, length = await ctx.offload(_narrowed, compiled, piece)
+        rows, length = await ctx.offload(_narrowed, compiled, piece, float(milliseconds(query.created) // 1000))
         kept += rows
         scanned += len(piece)
         size += length
@@ -130,9 +135,9 @@ def _is_running(ctx: Context, query_id: str) -> bool:
         return query is not None and query.status == "Running"
 
 
-def _narrowed(query: Query, piece: list[tuple[LogEvent, str, str]]) -> tuple[list[LogRow], int]:
+def _narrowed(query: Query, piece: list[tuple[LogEvent, str, str]], now: float) -> tuple[list[LogRow], int]:
     """What a query's first filters leave of some events, and how many bytes those were."""
-    rows = [LogRow(event, stream, log) for event, stream, log in piece]
+    rows = [LogRow(event, stream, log, now) for event, stream, log in piece]
     return cast(list[LogRow], list(query.narrowed(rows))), sum(len(row.message) for row in rows)
 
 
@@ -263,7 +268,7 @@ def describe_queries(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
             "queryString": query.text,
             "status": query.status,
             "createTime": milliseconds(query.created),
-            "logGroupName": query.groups[0],
+            "logGroupName": query.groups[0] if query.groups else "",
         }
 
     members = PageMembers("nextToken", "nextToken", "maxResults", "queries")

@@ -223,6 +223,9 @@ class Parser:
     def _call(self, name: str) -> Getter:
         if name.lower() == "bin":
             return self._bin()
+        if name.lower() == "now":
+            self._need(")")
+            return lambda row: row.get("@now")
         if name.lower() in ("datefloor", "dateceil"):
             return self._rounded(name.lower() == "dateceil")
         arguments: list[Getter] = []

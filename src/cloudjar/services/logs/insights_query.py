@@ -1,7 +1,7 @@
 """The query language of Logs Insights: a query becomes a pipeline over rows.
 
 Source: "CloudWatch Logs Insights query syntax" in the CloudWatch Logs user guide. Commands: fields, display, filter, parse, stats, sort,
-limit, dedup, unnest.
+limit, dedup, unnest, pattern, filterIndex, unmask, SOURCE.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.services.logs import errors
 from cloudjar.services.logs.insights_expression import Getter, Parser, Row, name_of, shown, truth
+from cloudjar.services.logs.insights_pattern import COLUMNS, patterns
 from cloudjar.services.logs.insights_rows import values_at
 from cloudjar.services.logs.insights_stats import aggregate
 
@@ -22,10 +23,11 @@ Step = Callable[[Rows], Rows]
 _PARSE = re.compile(
     r"""\s*(?:(@?[\w.]+)\s+)?(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|/((?:[^/\\]|\\.)*)/)\s*(?:as\s+(.*))?$""", re.DOTALL | re.IGNORECASE
 )
+_SOURCE = re.compile(r"\s*SOURCE\s+logGroups?\s*\((.*)\)\s*", re.DOTALL | re.IGNORECASE)
 DEFAULT_LIMIT = 10_000
 """Rows that come back where the query does not say."""
-_SINGLE = frozenset(("fields", "display", "filter", "where", "parse"))
-REFUSED = ("pattern", "diff", "lookup", "anomaly", "filterIndex", "SOURCE", "join")
+_SINGLE = frozenset(("fields", "display", "filter", "where", "filterindex", "unmask", "parse"))
+REFUSED = ("diff", "lookup", "anomaly", "join", "subquery")
 
 
 class Query:
@@ -38,8 +40,11 @@ class Query:
         self._single = 0
         """How many steps at the beginning look at one row at a time."""
         self.is_stats = False
+        self.source: list[str] | None = None
+        """The prefixes of the names of the groups that the query itself chooses."""
         self.unmasked = False
         """Whether sensitive data is to be shown."""
+        self.source, text = _source(text)
         for command in split(text, "|"):
             self._add(command)
         if not self._steps and not self.columns:
@@ -119,6 +124,17 @@ class Query:
         """Shows fields, and sensitive data in them as it is."""
         self.unmasked = True
         self._show(text, keep=True)
+
+    # An index makes a query read less; the rows are those that the filter lets pass.
+    _filterindex_command = _filter_command
+
+    def _pattern_command(self, text: str) -> None:
+        parser = Parser(text)
+        field = parser.expression()
+        parser.end()
+        self.columns = list(COLUMNS)
+        self.is_stats = True
+        self._steps.append(lambda rows: patterns(rows, field))
 
     def _limit_command(self, text: str) -> None:
         if not text.strip().isdigit() or not 1 <= int(text) <= 100_000:
@@ -210,6 +226,21 @@ class Query:
         self.columns = names
         self.is_stats = True
         self._steps.append(step)
+
+
+def _source(text: str) -> tuple[list[str] | None, str]:
+    """The groups that a query's SOURCE command chooses, and the rest of the query."""
+    commands = split(text, "|")
+    found = _SOURCE.fullmatch(commands[0]) if commands else None
+    if found is None:
+        return None, text
+    chosen = dict(re.findall(r"(\w+)\s*:\s*(\[[^\]]*\]|'[^']*'|\"[^\"]*\")", found[1]))
+    prefixes = re.findall(r"""['"]([^'"]+)['"]""", chosen.pop("namePrefix", ""))
+    if chosen.pop("class", "STANDARD").strip("'\"") != "STANDARD" or chosen:
+        raise not_implemented("logs", "StartQuery", f"SOURCE with {found[1].strip()}")
+    if not 1 <= len(prefixes) <= 5 or any(len(prefix) < 3 or "*" in prefix for prefix in prefixes):
+        raise errors.malformed_query("SOURCE takes one to five prefixes of at least three characters")
+    return prefixes, "|".join(commands[1:])
 
 
 def _regex(text: str, names: list[str]) -> tuple[re.Pattern[str], list[str]]:

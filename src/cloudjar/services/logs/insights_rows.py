@@ -22,15 +22,16 @@ MOST_FIELDS = 200
 class LogRow(dict[str, Any]):
     """One event, and what a query has made of it. The message is looked into when a field is first asked for that is not there."""
 
-    __slots__ = ("_event", "_fields", "_log", "_stream", "message", "time")
+    __slots__ = ("_event", "_fields", "_log", "_stream", "message", "now", "time")
 
-    def __init__(self, event: LogEvent, stream: str, log: str) -> None:
+    def __init__(self, event: LogEvent, stream: str, log: str, now: float) -> None:
         self._event = event
         self._stream = stream
         self._log = log
         self._fields: Any = None
         self.message = event.message
         self.time = event.time
+        self.now = now
 
     def get(self, name: str, default: Any = None) -> Any:
         if self:
@@ -65,6 +66,7 @@ def values_at(row: dict[str, Any], name: str) -> Any:
 
 
 _OWN: dict[str, Callable[[LogRow], Any]] = {
+    "@now": lambda row: row.now,
     "@time": lambda row: row.time,
     "@timestamp": lambda row: stamp(row.time),
     "@ingestionTime": lambda row: stamp(row._event.ingested),

@@ -12,20 +12,19 @@ from cloudjar.services.logs.insights_expression import Getter, Parser, Row, name
 
 Rows = Iterable[Row]
 Fold = Callable[[list[Row]], Any]
-_CALL = re.compile(r"\s*(\w+)\s*\((.*)\)\s*(?:as\s+`?([@\w.]+)`?\s*)?", re.DOTALL | re.IGNORECASE)
 
 
 def aggregate(text: str, split: Callable[[str, str], list[str]]) -> tuple[Callable[[Rows], Rows], list[str]]:
     """The step of a stats command, and the names of its columns."""
     halves = re.split(r"\s+by\s+", text, maxsplit=1, flags=re.IGNORECASE)
-    folds = [_fold(item, split) for item in split(halves[0], ",")]
+    items = [_Item(item) for item in split(halves[0], ",")]
     groups: list[tuple[str, Getter]] = []
     for item in split(halves[1], ",") if len(halves) > 1 else []:
         parser = Parser(item)
         get = parser.expression()
         groups.append((parser.alias() or name_of(item), get))
         parser.end()
-    if not folds:
+    if not items or not items[0].is_aggregate:
         raise errors.malformed_query("stats takes at least one aggregate")
 
     def step(rows: Rows) -> Rows:
@@ -40,31 +39,57 @@ def aggregate(text: str, split: Callable[[str, str], list[str]]) -> tuple[Callab
             found[()] = []
             values[()] = {}
         for key, members in found.items():
-            yield values[key] | {name: fold(members) for name, fold in folds}
+            row = values[key]
+            for item in items:
+                row[item.name] = item.value(row, members)
+            yield row
 
-    return step, [name for name, _ in groups] + [name for name, _ in folds]
+    return step, [name for name, _ in groups] + [item.name for item in items]
 
 
-def _fold(item: str, split: Callable[[str, str], list[str]]) -> tuple[str, Fold]:
-    found = _CALL.fullmatch(item)
-    if found is None:
-        raise errors.malformed_query(f"stats takes aggregates, not {item.strip()}")
-    name, arguments = found[1].lower(), split(found[2], ",")
-    label = found[3] or re.sub(r"\s+as\s.*$", "", item.strip(), flags=re.IGNORECASE)
-    if name == "count" and (not arguments or arguments[0].strip() == "*"):
-        return label, lambda rows: float(len(rows))
-    if not arguments:
+class _Item(Parser):
+    """One column of stats: an aggregate, or an expression of aggregates and of the columns before it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._folds: list[Fold] = []
+        self._get = self.expression()
+        self.name = self.alias() or name_of(text)
+        self.end()
+        self.is_aggregate = bool(self._folds)
+
+    def value(self, row: Row, members: list[Row]) -> Any:
+        """The column's value in a group, whose other columns so far are in `row`."""
+        return self._get(row | {f"\0{at}": fold(members) for at, fold in enumerate(self._folds)})
+
+    def _call(self, name: str) -> Getter:
+        kind = name.lower()
+        if kind not in ("pct", "percentile") and kind not in _FOLDS:
+            return super()._call(name)
+        everything = bool(self._op("*"))
+        arguments: list[Getter] = []
+        while not self._op(")"):
+            arguments.append(self._any())
+            if not self._op(","):
+                self._need(")")
+                break
+        self._folds.append(_fold(kind, arguments, everything))
+        place = f"\0{len(self._folds) - 1}"
+        return lambda row: row.get(place)
+
+
+def _fold(name: str, arguments: list[Getter], everything: bool) -> Fold:
+    if name == "count" and not arguments:
+        return lambda rows: float(len(rows))
+    if not arguments or everything:
         raise errors.malformed_query(f"{name} takes a field")
-    get = Parser(arguments[0]).expression()
+    get = arguments[0]
     if name in ("pct", "percentile"):
-        percent = number(arguments[1].strip()) if len(arguments) > 1 else None
+        percent = number(arguments[1]({})) if len(arguments) > 1 else None
         if percent is None or not 0 <= percent <= 100:
             raise errors.malformed_query("pct takes a field and a percentage")
-        return label, lambda rows: _percentile(_numbers(get, rows), percent)
-    fold = _FOLDS.get(name)
-    if fold is None:
-        raise errors.malformed_query(f"unknown aggregate {name}")
-    return label, lambda rows: fold(get, rows)
+        return lambda rows: _percentile(_numbers(get, rows), percent)
+    return lambda rows: _FOLDS[name](get, rows)
 
 
 def _numbers(get: Getter, rows: list[Row]) -> list[float]:

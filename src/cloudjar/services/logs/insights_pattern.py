@@ -1,0 +1,82 @@
+"""The command pattern of Logs Insights: events of one shape become one row.
+
+Source: "pattern" in the Logs Insights language documentation. AWS finds patterns by machine learning. Here words that vary by their nature
+(numbers, times, ids, addresses) are dynamic tokens; of what is left, messages that differ in few words are one pattern, and those words are
+dynamic too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from cloudjar.services.logs.insights_expression import Getter, Row, shown
+
+COLUMNS = ["@pattern", "@ratio", "@sampleCount", "@severityLabel"]
+_WORD = re.compile(r"""[^\s\[\](){}"'=,;|<>]+|\s+|.""", re.DOTALL)
+_KINDS = (
+    ("Time", re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")),
+    ("Date", re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d/\w{3}/\d{4}(?::\d\d:\d\d:\d\d)?")),
+    ("UUID", re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
+    ("IPAddress", re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?")),
+    ("Number", re.compile(r"[+-]?\d+(?:\.\d+)?(?:ms|s|MB|KB|GB|%)?[.:]?")),
+    ("Token", re.compile(r"\S*\d\S*")),
+)
+_SEVERITIES = ("FATAL", "CRITICAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE")
+_SIMILAR = 0.6
+"""The share of the words of a pattern that a message must have in their places to be of that pattern."""
+DYNAMIC = "\0"
+
+
+class _Pattern:
+    def __init__(self, words: list[str], severity: str) -> None:
+        self.words = words
+        self.count = 1
+        self.severity = severity
+
+    def takes(self, words: list[str]) -> bool:
+        """Adds a message if it is of this pattern; a word that differs becomes dynamic."""
+        solid = [(a, b) for a, b in zip(self.words, words, strict=True) if a.strip()]
+        same = sum(a == b for a, b in solid)
+        if any((a[0] == DYNAMIC) != (b[0] == DYNAMIC) for a, b in solid) and same < len(solid):
+            return False
+        if same < _SIMILAR * len(solid):
+            return False
+        self.words = [a if a == b else f"{DYNAMIC}Token" for a, b in zip(self.words, words, strict=True)]
+        self.count += 1
+        return True
+
+    def text(self) -> str:
+        parts, number = [], 0
+        for word in self.words:
+            if word[0] == DYNAMIC:
+                number += 1
+                parts.append(f"<{word[1:]}-{number}>")
+            else:
+                parts.append(word)
+        return "".join(parts)
+
+
+def patterns(rows: Iterable[Row], field: Getter) -> Iterable[dict[str, Any]]:
+    """The patterns of a field, the most frequent first."""
+    found: dict[tuple[int, str], list[_Pattern]] = {}
+    total = 0
+    for row in rows:
+        value = shown(field(row))
+        if value is None:
+            continue
+        total += 1
+        words = [_word(word) for word in _WORD.findall(value.strip())]
+        severity = next((label for label in _SEVERITIES if re.search(rf"\b{label}", value, re.IGNORECASE)), "")
+        known = found.setdefault((len(words), severity), [])
+        if not any(pattern.takes(words) for pattern in known):
+            known.append(_Pattern(words, severity))
+    everything = sorted((pattern for group in found.values() for pattern in group), key=lambda pattern: -pattern.count)
+    for pattern in everything:
+        told: dict[str, Any] = {"@pattern": pattern.text(), "@sampleCount": float(pattern.count), "@ratio": pattern.count / total}
+        yield told | ({"@severityLabel": pattern.severity} if pattern.severity else {})
+
+
+def _word(word: str) -> str:
+    return next((DYNAMIC + name for name, shape in _KINDS if shape.fullmatch(word)), word)
