@@ -76,7 +76,7 @@ def _directive(directive: Any, body: dict[str, Any], time: datetime) -> Iterator
         if not isinstance(name, str):
             raise ValueError("a metric must have a Name")
         given = body.get(name)
-        values: list[float] = [value for value in (given if isinstance(given, list) else [given]) if _is_number(value)]
+        values: list[Any] = [value for value in (given if isinstance(given, list) else [given]) if _is_number(value)]
         if not values or len(values) > MOST_VALUES:
             # AWS leaves out metrics whose target is no number.
             continue
