@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from cloudjar.gateway import localstack, own_clock, own_iam, own_issuers, own_lambda, own_looks, own_messaging, own_worlds
+from cloudjar.gateway import localstack, own_clock, own_iam, own_issuers, own_lambda, own_looks, own_messaging, own_tables, own_worlds
 from cloudjar.gateway.own_http import Ask, Handler, Refusal, check_asker, read_body, read_query, refused
 from cloudjar.kernel.world import World
 from cloudjar.kernel.worlds import WorldProblem
@@ -58,6 +58,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "/_localstack/state/save"): localstack.save,
     ("POST", "/_localstack/state/load"): localstack.load,
     ("POST", "/_localstack/state/reset"): localstack.reset,
+    ("DELETE", "/_aws/dynamodb/expired"): own_tables.expire,
     ("GET", "/_aws/sqs/messages"): own_messaging.sqs_messages,
     ("POST", "/_aws/sqs/messages"): own_messaging.sqs_messages,
     ("GET", "/_aws/sns/email-messages"): own_messaging.sns_outbox,

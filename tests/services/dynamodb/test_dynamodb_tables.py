@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from urllib.request import Request, urlopen
 
 import pytest
 from dynamodb_shapes import keys
@@ -273,6 +274,25 @@ def test_a_stream_keeps_its_records_for_a_day(world, dynamodb, streams):
     put(dynamodb, "made", "b")
     world.clock.advance(hours=5)
     assert [record["dynamodb"]["Keys"]["id"]["S"] for record in read(streams, arn)["Records"]] == ["b"]
+
+
+def test_what_was_trimmed_cannot_be_pointed_at(world, dynamodb, streams, aws_error):
+    arn = streamed(dynamodb)
+    put(dynamodb, "made", "a")
+    sequence = read(streams, arn)["Records"][0]["dynamodb"]["SequenceNumber"]
+    world.clock.advance(hours=25)
+    with aws_error("TrimmedDataAccessException"):
+        read(streams, arn, "AT_SEQUENCE_NUMBER", SequenceNumber=sequence)
+
+
+def test_expired_items_can_be_asked_to_go(world, dynamodb, simple):
+    now = int(world.clock.now().timestamp())
+    dynamodb.update_time_to_live(TableName=simple, TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+    put(dynamodb, simple, "gone", ttl={"N": str(now - 10)})
+    put(dynamodb, simple, "kept", ttl={"N": str(now + 1000)})
+    with urlopen(Request(f"{world.endpoint}/_aws/dynamodb/expired", method="DELETE")) as answer:
+        assert json.load(answer)["ExpiredItems"] in (0, 1)
+    assert ids(dynamodb, simple) == ["kept"]
 
 
 def test_a_disabled_stream_can_be_read_to_its_end(dynamodb, streams):

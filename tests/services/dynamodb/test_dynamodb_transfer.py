@@ -56,6 +56,68 @@ def test_an_export_is_imported_again(world, dynamodb, simple, s3):
     assert sorted(found, key=lambda item: item["id"]["S"]) == items
 
 
+EVERYTHING = {
+    "id": {"S": 'a "b" \\ é\n'},
+    "n": {"N": "-1.5"},
+    "whole": {"N": "100000000000000000000000000000000000000"},
+    "b": {"B": b"\x00\xff"},
+    "yes": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "unknown": {"S": ""},
+    "it's odd": {"M": {"null": {"L": [{"N": "0"}, {"M": {}}, {"L": []}]}}},
+    "ss": {"SS": ["x", "y"]},
+    "ns": {"NS": ["1", "2.5"]},
+    "bs": {"BS": [b"x"]},
+}
+
+
+def test_an_export_in_ion_is_imported_again(world, dynamodb, simple, s3):
+    dynamodb.put_item(TableName=simple, Item=EVERYTHING)
+    arn = dynamodb.describe_table(TableName=simple)["Table"]["TableArn"]
+    dynamodb.update_continuous_backups(TableName=simple, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    export = dynamodb.export_table_to_point_in_time(TableArn=arn, S3Bucket="transfer", ExportFormat="ION")["ExportDescription"]
+    world.settle()
+    assert dynamodb.describe_export(ExportArn=export["ExportArn"])["ExportDescription"]["ExportFormat"] == "ION"
+    (key,) = [found["Key"] for found in s3.list_objects_v2(Bucket="transfer")["Contents"] if found["Key"].endswith(".ion.gz")]
+    line = gzip.decompress(read(s3, key)).decode()
+    assert line.startswith("$ion_1_0 {Item:{") and "ss:$dynamodb_SS::[" in line and "'it\\'s odd':{'null':[0.,{},[]]}" in line
+    job = imported(dynamodb, key, "GZIP")
+    world.settle()
+    assert dynamodb.describe_import(ImportArn=job)["ImportTableDescription"]["ImportedItemCount"] == 1
+    assert dynamodb.scan(TableName="again")["Items"] == [EVERYTHING]
+
+
+def imported(dynamodb, key, compression):
+    """Imports a file in Ion into a table `again`; the import's ARN."""
+    return dynamodb.import_table(
+        S3BucketSource={"S3Bucket": "transfer", "S3KeyPrefix": key},
+        InputFormat="ION",
+        InputCompressionType=compression,
+        TableCreationParameters={
+            "TableName": "again",
+            "KeySchema": keys("id"),
+            "AttributeDefinitions": DEFINITIONS,
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    )["ImportTableDescription"]["ImportArn"]
+
+
+def test_ion_is_read_as_people_write_it_and_what_is_no_item_is_counted(world, dynamodb, s3):
+    text = """
+    $ion_1_0 // a comment
+    {Item: {id: "a", n: 12d-1, /* more */ t: '''two ''' '''parts\\u0021''', "any x": null.string,}}
+    {Item: {id: "b", when: a_symbol}} {Item: {id: "c", when: 2020-01-01T}} {Item: {id: "d", when: 2020-01-01T10:00:00.5Z}} {id: "e"}
+    """
+    s3.put_object(Bucket="transfer", Key="in.ion", Body=text)
+    job = imported(dynamodb, "in.ion", "NONE")
+    world.settle()
+    told = dynamodb.describe_import(ImportArn=job)["ImportTableDescription"]
+    assert (told["ImportedItemCount"], told["ErrorCount"]) == (1, 4)
+    assert dynamodb.scan(TableName="again")["Items"] == [
+        {"id": {"S": "a"}, "n": {"N": "1.2"}, "t": {"S": "two parts!"}, "any x": {"NULL": True}}
+    ]
+
+
 def test_an_incremental_export_tells_what_changed_in_a_period(world, dynamodb, simple, s3, aws_error):
     arn = dynamodb.describe_table(TableName=simple)["Table"]["TableArn"]
     dynamodb.update_continuous_backups(TableName=simple, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})

@@ -21,7 +21,7 @@ from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import effect, operation
 from cloudjar.kernel.principal import Principal
 from cloudjar.kernel.records import Record, record, replace
-from cloudjar.services.dynamodb import errors, storage, tables, values
+from cloudjar.services.dynamodb import errors, ion, storage, tables, values
 from cloudjar.services.dynamodb.schema import Table, table_arn
 from cloudjar.services.dynamodb.values import Item, Value
 from cloudjar.services.dynamodb.writes import change
@@ -65,8 +65,6 @@ def import_arn(ctx: Context, job: Import) -> str:
 
 @operation(on=on_import)
 def import_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
-    if req["InputFormat"] == "ION":
-        raise not_implemented("dynamodb", "ImportTable", "InputFormat ION")
     if req.get("InputCompressionType") == "ZSTD":
         raise not_implemented("dynamodb", "ImportTable", "InputCompressionType ZSTD")
     wanted = req["TableCreationParameters"]
@@ -179,6 +177,9 @@ def _items(req: dict[str, Any], table: Table, data: bytes) -> Iterator[Item | No
     """The items of a file; None for what is none."""
     if req["InputFormat"] == "CSV":
         yield from _csv(req, table, data)
+        return
+    if req["InputFormat"] == "ION":
+        yield from ion.items(data.decode("utf-8", "replace"))
         return
     for line in data.splitlines():
         if line.strip():

@@ -109,7 +109,7 @@ def _position(ctx: Context, stream: Stream, req: dict[str, Any]) -> int:
         if sequence is None:
             raise errors.invalid_sequence()
         oldest = ctx.where(StreamRecord, stream=stream.number).first()
-        if oldest is not None and sequence and sequence < oldest.sequence:
+        if sequence and (oldest is None or sequence < oldest.sequence):
             raise errors.trimmed()
         return sequence - (kind == "AT_SEQUENCE_NUMBER")
     if kind == "AT_TIMESTAMP":
