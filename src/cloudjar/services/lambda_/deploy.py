@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cloudjar.kernel.world import World
 
 
+_COMPILE_AFTER_SECONDS = 1.0
+"""Not while the function that needs it first starts."""
 UNZIPPED_LIMIT = 262_144_000
 """Bytes that a function and its layers may take together, unzipped."""
 
@@ -42,7 +44,8 @@ class Deployments:
             (self.directory / name).mkdir(parents=True)
         self._temporary = 0
         self._compiled: dict[Interpreter, Path] = {}
-        self._compiling: dict[Interpreter, asyncio.Future[None]] = {}
+        self._to_compile: dict[Interpreter, asyncio.TimerHandle] = {}
+        self._compiling: list[asyncio.Future[None]] = []
 
     async def task(self, package: Code, data: bytes = b"", *, key: bytes = b"") -> str:
         """The directory of a package: of `data`, or of what is stored, where it is encrypted under `key`."""
@@ -91,8 +94,12 @@ class Deployments:
                 digest.update(source.read_bytes())
             known = self._compiled[interpreter] = self._world.blobs.directory.parent / "cache" / f"python-{digest.hexdigest()[:16]}"
             if not known.exists():
-                self._compiling[interpreter] = asyncio.ensure_future(self._compile(interpreter, known))
-        return str(BOOTSTRAPS if interpreter in self._compiling else known)
+                loop = asyncio.get_running_loop()
+                self._to_compile[interpreter] = loop.call_later(_COMPILE_AFTER_SECONDS, self._compile_soon, interpreter, known)
+        return str(BOOTSTRAPS if interpreter in self._to_compile else known)
+
+    def _compile_soon(self, interpreter: Interpreter, target: Path) -> None:
+        self._compiling.append(asyncio.ensure_future(self._compile(interpreter, target)))
 
     async def _compile(self, interpreter: Interpreter, target: Path) -> None:
         try:
@@ -101,7 +108,7 @@ class Deployments:
             # It goes on as source.
             self._world.host.log_failure("compiling the Python runtime", problem)
             return
-        del self._compiling[interpreter]
+        del self._to_compile[interpreter]
 
     def temporary(self) -> str:
         """A new empty directory for one sandbox's /tmp."""
@@ -161,7 +168,9 @@ class Deployments:
         """Everything can be made again."""
         if self._sweeping is not None:
             await self._sweeping
-        await asyncio.gather(*self._compiling.values())
+        for alarm in self._to_compile.values():
+            alarm.cancel()
+        await asyncio.gather(*self._compiling)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
