@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,34 @@ def test_a_loop_through_a_bucket_is_stopped_too(functions: Functions, world: Loc
     s3.put_object(Bucket="loop-bucket", Key="first", Body=b"x")
     world.settle()
     assert sum(line.startswith("round") for line in log_lines("/aws/lambda/loop")) == 16
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "expected"),
+    [
+        ("PassThrough", "", r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0;Lineage=.*"),
+        ("Active", "", r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=1;Lineage=.*"),
+        (
+            "Active",
+            "Root=1-5759e988-bd862e3fe1be46a994272793",
+            r"Root=1-5759e988-bd862e3fe1be46a994272793;Parent=[0-9a-f]{16};Sampled=1;.*",
+        ),
+        (
+            "Active",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+            r".*;Parent=53995c3f42cd8ad8;Sampled=0;.*",
+        ),
+        ("PassThrough", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", r"Root=1-5759.*;Parent=[0-9a-f]{16};Sampled=1;.*"),
+    ],
+)
+def test_a_trace_header_says_whether_it_is_sampled(functions: Functions, mode: str, given: str, expected: str) -> None:
+    source = "import os\ndef handler(event, context):\n    return os.environ['_X_AMZN_TRACE_ID']\n"
+    functions.python("f", source, TracingConfig={"Mode": mode})
+    if given:
+        functions.client.meta.events.register(
+            "before-sign.lambda.Invoke", lambda request, **_: request.headers.add_header("X-Amzn-Trace-Id", given)
+        )
+    assert re.fullmatch(expected, functions.invoke("f").value)
 
 
 def test_recursion_can_be_allowed(functions: Functions) -> None:

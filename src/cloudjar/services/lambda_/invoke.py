@@ -192,13 +192,17 @@ def _client_context(text: str) -> str:
 
 
 def trace_id(ctx: Context, version: Version, request_id: str) -> str:
-    """The caller's trace header, or a new one, which is sampled where the version traces actively."""
+    """The caller's trace header, or a new one. Where the caller leaves open whether it is sampled, it is if the version traces."""
     # botocore quotes what separates the functions of a chain.
     given = unquote(ctx.call_info.headers.get("x-amzn-trace-id", ""))
-    if _TRACE.fullmatch(given):
+    fields = dict(part.partition("=")[::2] for part in given.split(";")) if _TRACE.fullmatch(given) else {}
+    if fields.get("Root") and fields.get("Parent") and fields.get("Sampled") in ("0", "1"):
         return given
-    parent = _digits(request_id)[24:40]
-    return f"{root_of(request_id, ctx.now)};Parent={parent};Sampled={int(version.tracing == 'Active')}"
+    root = f"Root={fields['Root']}" if fields.get("Root") else root_of(request_id, ctx.now)
+    parent = fields.get("Parent") or _digits(request_id)[24:40]
+    sampled = fields["Sampled"] if fields.get("Sampled") in ("0", "1") else int(version.tracing == "Active")
+    rest = "".join(f";{name}={value}" for name, value in fields.items() if name not in ("Root", "Parent", "Sampled"))
+    return f"{root};Parent={parent};Sampled={sampled}{rest}"
 
 
 def root_of(request_id: str, now: datetime) -> str:
