@@ -95,8 +95,10 @@ class Pool:
                 finished = await self._run(ctx.at(), version, invocation, answered)
             except Exception as problem:
                 if answered.done():
-                    raise
-                answered.set_exception(problem)
+                    # The caller has an answer already: what extensions did afterwards has failed.
+                    self._world.host.log_failure(f"an invocation of {version.name}", problem)
+                else:
+                    answered.set_exception(problem)
             else:
                 if not answered.done():
                     answered.set_result(finished)
