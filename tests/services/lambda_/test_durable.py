@@ -240,6 +240,36 @@ def test_a_paused_execution_goes_on_when_it_is_resumed(durables: Durables, world
     assert durables.get(arn)["Status"] == "SUCCEEDED"
 
 
+def test_a_pause_may_stop_the_time_limit_too(durables: Durables, world: LocalWorld) -> None:
+    durables.make("d.wait_for('w', Type='WAIT', WaitOptions={'WaitSeconds': 100000})", seconds=60)
+    world.clock.freeze()
+    arn = durables.start()
+    durables.client.pause_durable_execution(DurableExecutionArn=arn, ExecutionTimeoutPaused=True, Reason="lunch")
+    assert durables.get(arn)["PauseDetails"]["Reason"] == "lunch"
+    world.clock.advance(seconds=3600)
+    assert durables.get(arn)["Status"] == "PAUSED"
+    durables.client.resume_durable_execution(DurableExecutionArn=arn)
+    world.settle()
+    world.clock.advance(seconds=59)
+    assert durables.get(arn)["Status"] == "RUNNING"
+    world.clock.advance(seconds=1)
+    assert durables.get(arn)["Status"] == "TIMED_OUT"
+    assert durables.history(arn)[-3:] == ["ExecutionResumed", "InvocationCompleted", "ExecutionTimedOut"]
+
+
+def test_a_checkpoint_that_is_sent_again_counts_once(durables: Durables) -> None:
+    durables.make(
+        "update = dict(Id='s', Type='STEP', Action='SUCCEED', Payload='1')\n"
+        "request = dict(DurableExecutionArn=d.arn, CheckpointToken=d.token, Updates=[update], ClientToken='once')\n"
+        "answers = [client.checkpoint_durable_execution(**request) for _ in range(2)]\n"
+        "return [answers[0]['CheckpointToken'] == answers[1]['CheckpointToken'],"
+        " len(answers[1]['NewExecutionState']['Operations'])]"
+    )
+    arn = durables.start()
+    assert durables.get(arn)["Result"] == "[true, 1]"
+    assert durables.history(arn).count("StepSucceeded") == 1
+
+
 def test_an_invocation_that_fails_is_tried_again_and_given_up(durables: Durables, functions: Functions, world: LocalWorld) -> None:
     source = "def handler(event, context):\n    raise KeyError('k')\n"
     functions.python("d", source, DurableConfig={"ExecutionTimeout": 600})

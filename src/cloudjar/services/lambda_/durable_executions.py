@@ -49,6 +49,16 @@ class DurableExecution(Record):
     """Invocations in a row that came to nothing."""
     paused: datetime | None = None
     pause_reason: str = ""
+    is_timeout_paused: bool = False
+    extra_seconds: float = 0.0
+    """What pauses have added to the time that it may take."""
+    checkpoint: tuple[str, str, int] | None = None
+    """The last checkpoint's client token, its checkpoint token, and the turn of that: it may be sent again."""
+
+    @property
+    def deadline(self) -> datetime:
+        """When it has taken as long as it may."""
+        return self.started + timedelta(seconds=self.timeout_seconds + self.extra_seconds)
 
 
 def durable_config(given: dict[str, Any], before: tuple[int, int]) -> tuple[int, int]:
@@ -118,7 +128,11 @@ def finish(
 def expire(ctx: Context, id: str) -> None:
     """An execution has taken as long as it may."""
     execution = ctx.get(DurableExecution, id)
-    if execution is not None and execution.status not in ENDED:
+    if execution is None or execution.status in ENDED or execution.is_timeout_paused:
+        return
+    if ctx.now < execution.deadline:
+        ctx.after(expire, id, at=execution.deadline)
+    else:
         finish(ctx, execution, "TIMED_OUT", error={"ErrorType": "Execution.TimedOut", "ErrorMessage": "The execution timed out."})
 
 
@@ -149,8 +163,12 @@ def get_durable_execution(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         "TraceHeader": {"XAmznTraceId": execution.trace},
         "ExecutionDataIncluded": req.get("IncludeExecutionData") is not False,
         "DurableConfig": {"ExecutionTimeout": execution.timeout_seconds, "RetentionPeriodInDays": execution.retention_days},
-        "ExpectedExecutionTimeoutTimestamp": execution.started + timedelta(seconds=execution.timeout_seconds),
+        "ExpectedExecutionTimeoutTimestamp": execution.deadline,
     }
+    if execution.paused is not None:
+        wire["PauseDetails"] = {"PauseRequestTimestamp": execution.paused, "ExecutionTimeoutPaused": execution.is_timeout_paused}
+        if execution.pause_reason and req.get("IncludeExecutionData") is not False:
+            wire["PauseDetails"]["Reason"] = execution.pause_reason
     if wire["ExecutionDataIncluded"]:
         data = {"InputPayload": execution.payload, "Result": execution.result, "Error": execution.error}
         wire |= {name: value for name, value in data.items() if value is not None}
@@ -215,7 +233,9 @@ def pause_durable_execution(ctx: Context, req: dict[str, Any]) -> None:
     if execution.status != "RUNNING":
         raise errors.execution_not(execution.status, "paused")
     status = "PAUSING" if ctx.world.part(Runs).is_running(execution.id) else "PAUSED"
-    ctx.put(replace(execution, status=status, paused=ctx.now, pause_reason=req.get("Reason") or ""))
+    stops = bool(req.get("ExecutionTimeoutPaused"))
+    execution = replace(execution, status=status, paused=ctx.now, pause_reason=req.get("Reason") or "", is_timeout_paused=stops)
+    ctx.put(paused(ctx, execution) if status == "PAUSED" else execution)
 
 
 @operation(on=on_execution)
@@ -229,6 +249,10 @@ def resume_durable_execution(ctx: Context, req: dict[str, Any]) -> None:
         raise errors.execution_not(execution.status, "resumed")
     reason: dict[str, Any] = {"Reason": {"Payload": req["Reason"]}} if req.get("Reason") else {}
     execution = durable_history.note(ctx, execution, "ExecutionResumed", execution.id, ResumeRequestTimestamp=ctx.now, **reason)
+    if execution.is_timeout_paused and execution.paused is not None:
+        more = (ctx.now - execution.paused).total_seconds()
+        execution = replace(execution, is_timeout_paused=False, extra_seconds=execution.extra_seconds + more)
+        ctx.after(expire, execution.id, at=execution.deadline)
     ctx.put(replace(execution, status="RUNNING", paused=None, pause_reason=""))
     ctx.effect(durable_runs.run, execution.id)
 
@@ -237,6 +261,12 @@ def paused(ctx: Context, execution: DurableExecution) -> DurableExecution:
     """The invocation that was at work has come to a point where it can be left."""
     reason: dict[str, Any] = {"Reason": {"Payload": execution.pause_reason}} if execution.pause_reason else {}
     execution = durable_history.note(
-        ctx, execution, "ExecutionPaused", execution.id, PauseRequestTimestamp=execution.paused, ExecutionTimeoutPaused=False, **reason
+        ctx,
+        execution,
+        "ExecutionPaused",
+        execution.id,
+        PauseRequestTimestamp=execution.paused,
+        ExecutionTimeoutPaused=execution.is_timeout_paused,
+        **reason,
     )
     return ctx.put(replace(execution, status="PAUSED"))

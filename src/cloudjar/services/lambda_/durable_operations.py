@@ -141,14 +141,21 @@ def get_durable_execution_state(ctx: Context, req: dict[str, Any]) -> dict[str, 
 @operation(on=on_execution)
 def checkpoint_durable_execution(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     execution = find_execution(ctx, req["DurableExecutionArn"])
+    told = (req.get("ClientToken") or "", req["CheckpointToken"])
+    if told[0] and execution.checkpoint is not None and execution.checkpoint[:2] == told:
+        return _news(ctx, execution, execution.checkpoint[2])
     since = _check_token(execution, req["CheckpointToken"])
-    execution = replace(execution, turn=execution.turn + 1)
+    execution = replace(execution, turn=execution.turn + 1, checkpoint=(*told, since))
     for update in req.get("Updates") or []:
         execution = _apply(ctx, execution, update)
     if execution.status == "PAUSING":
         # Without a token it cannot go on.
         execution = durable_executions.paused(ctx, execution)
-    ctx.put(execution)
+    return _news(ctx, ctx.put(execution), since)
+
+
+def _news(ctx: Context, execution: DurableExecution, since: int) -> dict[str, Any]:
+    """What has changed since a turn, and the token for the next checkpoint."""
     changed = [to_wire(one) for one in ctx.where(DurableOperation, execution=execution.id) if one.changed > since]
     answer: dict[str, Any] = {"NewExecutionState": {"Operations": changed}}
     return answer | ({"CheckpointToken": token(execution)} if execution.status == "RUNNING" else {})
