@@ -171,3 +171,12 @@ def test_a_policy_that_locks_its_author_out_is_refused(kms, key, aws_error):
     kms.put_key_policy(KeyId=key, Policy=policy, BypassPolicyLockoutSafetyCheck=True)
     with aws_error("AccessDeniedException"):
         kms.describe_key(KeyId=key)
+
+
+def test_tag_keys_do_not_repeat(kms, key, aws_error):
+    twice = [{"TagKey": "a", "TagValue": "1"}, {"TagKey": "a", "TagValue": "2"}]
+    with aws_error("TagException", "Duplicate tag keys"):
+        kms.tag_resource(KeyId=key, Tags=twice)
+    with aws_error("TagException", "Duplicate tag keys"):
+        kms.create_key(Tags=twice)
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == []

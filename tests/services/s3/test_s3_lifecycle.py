@@ -186,3 +186,33 @@ def test_a_rule_of_more_days_than_there_are_dates_never_fires(world, s3, bucket)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     world.clock.advance(days=3)
     assert "9999" in s3.head_object(Bucket=bucket, Key="k")["Expiration"]
+
+
+IA, GLACIER = "STANDARD_IA", "GLACIER"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"Transitions": [{"Days": 30, "StorageClass": IA}, {"Days": 59, "StorageClass": GLACIER}]}, "InvalidArgument"),
+        ({"Transitions": [{"Days": 30, "StorageClass": GLACIER}, {"Days": 60, "StorageClass": GLACIER}]}, "InvalidArgument"),
+        (
+            {"Transitions": [{"Days": 30, "StorageClass": IA}, {"Date": "2040-01-01T00:00:00Z", "StorageClass": GLACIER}]},
+            "InvalidRequest",
+        ),
+        ({"Transitions": [{"Days": 30, "StorageClass": IA}], "Expiration": {"Date": "2040-01-01T00:00:00Z"}}, "InvalidRequest"),
+        ({"Expiration": {"Days": 1}, "Filter": {"And": {"Prefix": "a"}}}, "MalformedXML"),
+        ({"Expiration": {"Days": 1}, "Filter": {"And": {"ObjectSizeGreaterThan": 5, "ObjectSizeLessThan": 5}}}, "InvalidRequest"),
+        (
+            {"Expiration": {"Days": 1}, "Filter": {"And": {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}}},
+            "InvalidRequest",
+        ),
+        ({"Expiration": {"ExpiredObjectDeleteMarker": True}, "Filter": {"Tag": {"Key": "a", "Value": "b"}}}, "InvalidRequest"),
+        ({"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}, "Filter": {"ObjectSizeLessThan": 5}}, "InvalidRequest"),
+        ({"NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": 101}}, "InvalidArgument"),
+    ],
+)
+def test_rules_that_contradict_themselves(put, aws_error, wanted, code):
+    with aws_error(code):
+        put(rule(**wanted))
+    put(rule(Transitions=[{"Days": 30, "StorageClass": IA}, {"Days": 60, "StorageClass": GLACIER}], Expiration={"Days": 90}))

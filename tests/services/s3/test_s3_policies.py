@@ -105,3 +105,24 @@ def test_a_deleted_bucket_leaves_no_policy_behind(s3, bucket, aws_error):
     s3.create_bucket(Bucket=bucket)
     with aws_error("NoSuchBucketPolicy"):
         s3.get_bucket_policy(Bucket=bucket)
+
+
+@pytest.mark.parametrize(
+    ("actions", "resources", "message"),
+    [
+        ("s3:Fly", "arn:aws:s3:::photos/*", "Policy has invalid action"),
+        ("ec2:RunInstances", "arn:aws:s3:::photos/*", "Policy has invalid action"),
+        (["s3:GetObject", "s3:ListBucket"], "arn:aws:s3:::photos/*", "Action does not apply to any resource(s) in statement"),
+        ("s3:PutObject", "arn:aws:s3:::photos", "Action does not apply to any resource(s) in statement"),
+    ],
+)
+def test_policies_about_nothing_are_refused(s3, bucket, aws_error, actions, resources, message):
+    def put(actions, resources):
+        statement = {"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": actions, "Resource": resources}
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+    with aws_error("MalformedPolicy", message):
+        put(actions, resources)
+    put(["s3:Get*", "s3:List*"], "arn:aws:s3:::photos/*")
+    put(["s3:PutObject", "s3:ListBucket"], "arn:aws:s3:::photos*")
+    put(["s3:getobject", "s3:ListBucket"], ["arn:aws:s3:::photos", "arn:aws:s3:::photos/a"])

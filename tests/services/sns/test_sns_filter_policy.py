@@ -87,6 +87,31 @@ def test_bodies(policy, expected):
     assert matches(json.dumps(policy), BODY, {}, json.dumps(BODY_MESSAGE)) is expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "body", "expected"),
+    [
+        ({"k": {"n": [1], "m": [2]}}, {"k": [{"n": 1}, {"m": 2}]}, False),
+        ({"k": {"n": [1], "m": [2]}}, {"k": [{"n": 1}, {"n": 1, "m": 2}]}, True),
+        ({"k": {"n": {"x": [1]}, "m": [2]}}, {"k": [[{"n": [{"x": 1}], "m": 2}]]}, True),
+        ({"k": {"n": [{"exists": False}]}}, {"k": [{"n": 1}, {"m": 1}]}, True),
+        ({"k": {"n": [{"exists": False}]}}, {}, True),
+        ({"k": [{"exists": True}]}, {"k": {"n": 1}}, False),
+        ({"k.n": [1]}, {"k": {"n": 1}}, False),
+    ],
+)
+def test_one_element_of_an_array_has_to_meet_all(policy, body, expected):
+    assert matches(json.dumps(policy), BODY, {}, json.dumps(body)) is expected
+
+
+def test_values_of_nested_keys_count_by_their_depth():
+    def policy(last):
+        return json.dumps({"a": {"b": {"c": ["1", "2", "3", "4"]}}, "d": {"e": ["1", "2", "3"]}, "f": [str(n) for n in range(last)]})
+
+    read(policy(2), BODY)
+    with pytest.raises(AwsError, match="too complex"):
+        read(policy(3), BODY)
+
+
 def test_a_body_that_is_no_object_matches_nothing():
     assert not matches('{"a": [{"exists": false}]}', BODY, {}, "plain text")
 

@@ -211,6 +211,10 @@ def invalid_grant_token() -> AwsError:
     return AwsError("InvalidGrantTokenException", "The grant token is not valid.")
 
 
+def repeated_tags() -> AwsError:
+    return AwsError("TagException", "Duplicate tag keys")
+
+
 # Imported material
 
 

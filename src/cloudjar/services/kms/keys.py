@@ -14,6 +14,7 @@ from cloudjar.services.kms.find import check_not_leaving, find_key, managed_key,
 from cloudjar.services.kms.material import add_first
 from cloudjar.services.kms.records import Key, MultiRegion, home
 from cloudjar.services.kms.specs import SPECS, SYMMETRIC
+from cloudjar.services.kms.tags import read_tags
 
 
 @operation()
@@ -25,7 +26,7 @@ async def create_key(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         key_id = f"mrk-{ctx.ids.hex(32)}" if req.get("MultiRegion") else ctx.ids.uuid()
         arn = ctx.arn("kms", f"key/{key_id}")
         policy = policies.checked(ctx, arn, req) if req.get("Policy") else policies.default(ctx)
-        key_tags = tags.from_list(req.get("Tags"), "TagKey", "TagValue")
+        key_tags = read_tags(req.get("Tags"))
         tags.check(key_tags, "TagException")
         key = ctx.put(
             Key(

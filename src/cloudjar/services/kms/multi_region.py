@@ -13,6 +13,7 @@ from cloudjar.services.kms.find import check_enabled, managed_key, own_key
 from cloudjar.services.kms.keys import metadata
 from cloudjar.services.kms.records import Key, MultiRegion, materials
 from cloudjar.services.kms.service_events import announce_synchronization
+from cloudjar.services.kms.tags import read_tags
 
 
 @operation(on=managed_key)
@@ -27,7 +28,7 @@ def replicate_key(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         raise errors.replica_exists(region)
     arn = there.arn("kms", f"key/{key.id}")
     policy = policies.checked(there, arn, req) if req.get("Policy") else policies.default(there)
-    replica_tags = tags.from_list(req.get("Tags"), "TagKey", "TagValue")
+    replica_tags = read_tags(req.get("Tags"))
     tags.check(replica_tags, "TagException")
     imported = key.origin == "EXTERNAL"
     replica = there.put(

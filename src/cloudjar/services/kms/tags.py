@@ -14,11 +14,19 @@ from cloudjar.services.kms.find import check_not_leaving, managed_key, own_key
 PAGE = 50
 
 
+def read_tags(items: list[dict[str, str]] | None) -> dict[str, str]:
+    """The tags in a request; TagException for keys that repeat."""
+    found = tags.from_list(items, "TagKey", "TagValue")
+    if len(found) < len(items or ()):
+        raise errors.repeated_tags()
+    return found
+
+
 @operation(on=managed_key)
 def tag_resource(ctx: Context, req: dict[str, Any]) -> None:
     key = own_key(ctx, req["KeyId"])
     check_not_leaving(key)
-    added = tags.from_list(req["Tags"], "TagKey", "TagValue")
+    added = read_tags(req["Tags"])
     tags.check({**ctx.tags(key.arn), **added}, "TagException")
     ctx.add_tags(key.arn, added)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from cloudjar.identity.policy import PolicyDocument, PolicyProblem, parse
+from cloudjar.identity.service_reference import find_action, known_actions
 from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import AwsError
 from cloudjar.kernel.marks import operation
@@ -15,6 +18,7 @@ from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
 
 LARGEST = 20 * 1024
 """Bytes of a bucket policy."""
+_EVERYTHING = frozenset({"bucket", "object"})
 
 
 @record("s3.bucket_policy", key="bucket", scope="world")
@@ -55,9 +59,35 @@ def _check(text: str, bucket: Bucket) -> PolicyDocument:
             # A pattern in place of the name can stand for no bucket but this one.
             if arn != "*" and ":s3:" in arn and name != bucket.name and "*" not in name and "?" not in name and "$" not in name:
                 raise _malformed("Policy has invalid resource")
-        if any(not action.lower().startswith(("s3:", "s3-", "*")) for action in statement.actions or statement.not_actions or ()):
-            raise _malformed("Policy has invalid action")
+        for action in statement.actions or statement.not_actions or ():
+            kinds = _kinds(action.lower())
+            if not kinds:
+                raise _malformed("Policy has invalid action")
+            if statement.actions and statement.resources and not any(_may_be(arn) & kinds for arn in statement.resources):
+                raise _malformed("Action does not apply to any resource(s) in statement")
     return document
+
+
+@lru_cache(maxsize=256)
+def _kinds(pattern: str) -> frozenset[str]:
+    """What the actions of that pattern are about: "bucket", "object" or both; nothing if S3 has no such actions."""
+    if pattern == "*" or pattern.startswith("s3-"):
+        return _EVERYTHING
+    prefix, _, name = pattern.partition(":")
+    if prefix != "s3":
+        return frozenset()
+    found = [find_action(f"s3:{known}") for known in known_actions("s3") if fnmatchcase(known.lower(), name.replace("[", "[[]"))]
+    # What has no resource of S3's own in the reference is asked about anywhere.
+    kinds = [{resource.name for resource in spec.resources} & _EVERYTHING or _EVERYTHING for spec in found if spec is not None]
+    return frozenset().union(*kinds)
+
+
+def _may_be(arn: str) -> frozenset[str]:
+    """Whether an ARN or pattern can be a bucket's, an object's, or either's."""
+    name, slash, _ = arn.split(":", 5)[-1].partition("/")
+    if slash and "*" not in name:
+        return frozenset({"object"})
+    return _EVERYTHING if "*" in arn or "$" in arn else frozenset({"bucket"})
 
 
 @operation(on=bucket_arn)

@@ -14,14 +14,11 @@ from cloudjar.kernel.marks import operation
 from cloudjar.services.s3 import errors
 from cloudjar.services.s3.buckets import Bucket, bucket_arn, find_bucket
 from cloudjar.services.s3.configurations import absent, configuration, configure, unconfigure
+from cloudjar.services.s3.lifecycle_rules import checked, tests_of
 from cloudjar.services.s3.objects import Stored
 
 KIND = "lifecycle"
 MOST_RULES = 1000
-ACTIONS = ("Expiration", "Transitions", "NoncurrentVersionTransitions", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
-COLD = ("STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE")
-"""Storage classes that objects can be moved to."""
-INFREQUENT = ("STANDARD_IA", "ONEZONE_IA")
 VARIES = "varies_by_storage_class"
 SMALL = 128 * 1024
 """Bytes below which objects are not moved, unless a rule's filter speaks of sizes."""
@@ -37,7 +34,7 @@ def put_bucket_lifecycle_configuration(ctx: Context, req: dict[str, Any]) -> dic
     rules = (req.get("LifecycleConfiguration") or {}).get("Rules") or []
     if not 1 <= len(rules) <= MOST_RULES:
         raise errors.malformed_xml()
-    kept = [_checked(rule) | {"ID": rule.get("ID") or ctx.ids.uuid()} for rule in rules]
+    kept = [checked(rule) | {"ID": rule.get("ID") or ctx.ids.uuid()} for rule in rules]
     if len({rule["ID"] for rule in kept}) < len(kept):
         raise errors.invalid_argument("Rule ID must be unique. Found same ID for more than one rule")
     minimum = req.get("TransitionDefaultMinimumObjectSize", "all_storage_classes_128K")
@@ -46,60 +43,6 @@ def put_bucket_lifecycle_configuration(ctx: Context, req: dict[str, Any]) -> dic
     bucket = configure(ctx, bucket, KIND, {"Rules": kept, "TransitionDefaultMinimumObjectSize": minimum})
     schedule(ctx, bucket)
     return {"TransitionDefaultMinimumObjectSize": minimum}
-
-
-def _checked(rule: dict[str, Any]) -> dict[str, Any]:
-    if rule.get("Status") not in ("Enabled", "Disabled"):
-        raise errors.malformed_xml()
-    if not any(action in rule for action in ACTIONS):
-        raise errors.invalid_request("At least one action needs to be specified in a rule")
-    if ("Prefix" in rule) == ("Filter" in rule) or len(rule.get("ID", "")) > 255:
-        raise errors.malformed_xml()
-    if len(rule.get("Filter") or {}) > 1:
-        raise errors.malformed_xml()
-    expiration = rule.get("Expiration")
-    if expiration is not None:
-        if len([name for name in ("Days", "Date", "ExpiredObjectDeleteMarker") if name in expiration]) != 1:
-            raise errors.malformed_xml()
-        if expiration.get("Days", 1) <= 0:
-            raise errors.invalid_argument("'Days' for Expiration action must be a positive integer")
-        _check_date(expiration)
-    for transition in rule.get("Transitions") or ():
-        if ("Days" in transition) == ("Date" in transition) or transition.get("StorageClass") not in COLD:
-            raise errors.malformed_xml()
-        _check_date(transition)
-        if transition.get("Days", 0) < 0:
-            raise errors.invalid_argument("'Days' in Transition action must be nonnegative")
-        if transition["StorageClass"] in INFREQUENT and transition.get("Days", 30) < 30:
-            words = f"'Days' in Transition action must be greater than or equal to 30 for storageClass '{transition['StorageClass']}'"
-            raise errors.invalid_argument(words)
-        if expiration is not None and "Days" in expiration and transition.get("Days", 0) >= expiration["Days"]:
-            words = "'Days' in the Expiration action for filter '()' must be greater than 'Days' in the Transition action"
-            raise errors.invalid_argument(words)
-    for transition in rule.get("NoncurrentVersionTransitions") or ():
-        if transition.get("StorageClass") not in COLD or "NoncurrentDays" not in transition:
-            raise errors.malformed_xml()
-        if transition["NoncurrentDays"] < (30 if transition["StorageClass"] in INFREQUENT else 0):
-            words = (
-                "'NoncurrentDays' in NoncurrentVersionTransition action must be greater than or equal to 30 for storageClass "
-                f"'{transition['StorageClass']}'"
-            )
-            raise errors.invalid_argument(words)
-    noncurrent = rule.get("NoncurrentVersionExpiration")
-    if noncurrent is not None and noncurrent.get("NoncurrentDays", 0) <= 0:
-        raise errors.invalid_argument("'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer")
-    if "AbortIncompleteMultipartUpload" in rule:
-        if rule["AbortIncompleteMultipartUpload"].get("DaysAfterInitiation", 0) <= 0:
-            raise errors.invalid_argument("'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer")
-        if tests_of(rule)[1]:
-            raise errors.invalid_request("AbortIncompleteMultipartUpload cannot be specified with Tags.")
-    return rule
-
-
-def _check_date(action: dict[str, Any]) -> None:
-    date = action.get("Date")
-    if date is not None and (date.hour, date.minute, date.second, date.microsecond) != (0, 0, 0, 0):
-        raise errors.invalid_argument("'Date' must be at midnight GMT")
 
 
 @operation(on=bucket_arn)
@@ -117,15 +60,6 @@ def delete_bucket_lifecycle(ctx: Context, req: dict[str, Any]) -> None:
 
 
 # What rules are for
-
-
-def tests_of(rule: dict[str, Any]) -> tuple[str, dict[str, str], int, int | None]:
-    """(prefix, tags, greater than, less than) that a rule wants."""
-    wanted = rule.get("Filter") or {}
-    both = wanted.get("And") or wanted
-    tags = both.get("Tags") or ([wanted["Tag"]] if "Tag" in wanted else [])
-    prefix = rule.get("Prefix") or both.get("Prefix", "")
-    return prefix, {tag["Key"]: tag["Value"] for tag in tags}, both.get("ObjectSizeGreaterThan", -1), both.get("ObjectSizeLessThan")
 
 
 def applies(rule: dict[str, Any], stored: Stored) -> bool:

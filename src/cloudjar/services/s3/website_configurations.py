@@ -22,6 +22,7 @@ def put_bucket_website(ctx: Context, req: dict[str, Any]) -> None:
         if len(wanted) > 1:
             words = "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules."
             raise errors.invalid_argument(words, "RedirectAllRequestsTo", "not null")
+        _check_protocol(wanted["RedirectAllRequestsTo"])
     else:
         if "IndexDocument" not in wanted:
             raise errors.invalid_argument("A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty")
@@ -46,6 +47,7 @@ def _check(rule: dict[str, Any]) -> None:
         raise errors.malformed_xml()
     if "ReplaceKeyWith" in redirect and "ReplaceKeyPrefixWith" in redirect:
         raise errors.invalid_request("You can only define ReplaceKeyPrefix or ReplaceKey but not both.")
+    _check_protocol(redirect)
     code = redirect.get("HttpRedirectCode")
     if code is not None and not (code.isdecimal() and 300 < int(code) < 400):
         words = f"The provided HTTP redirect code ({code}) is not valid. Valid codes are 3XX except 300."
@@ -53,6 +55,12 @@ def _check(rule: dict[str, Any]) -> None:
     error = condition.get("HttpErrorCodeReturnedEquals")
     if error is not None and not (error.isdecimal() and 400 <= int(error) < 600):
         words = f"The provided HTTP error code ({error}) is not valid. Valid codes are 4XX or 5XX."
+        raise errors.invalid_request(words)
+
+
+def _check_protocol(redirect: dict[str, Any]) -> None:
+    if redirect.get("Protocol", "http") not in ("http", "https"):
+        words = "Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically."
         raise errors.invalid_request(words)
 
 

@@ -20,8 +20,8 @@ MOST_NAMES = 5
 MOST_COMBINATIONS = 150
 _COMPARE = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
-Values = Mapping[str, list[Any]]
-"""Each name's values: a path in a body ("a.b"), or an attribute's name. A name that is not there has no entry."""
+Values = Mapping[str, Any]
+"""What a message has by name: an attribute's values as a list, or what a JSON body holds."""
 Matcher = Callable[[Values], bool]
 Test = Callable[[Any], bool]
 
@@ -59,29 +59,30 @@ class _Reader:
         self.names: set[str] = set()
         self.combinations = 1
 
-    def object(self, policy: Mapping[str, Any], prefix: str) -> Matcher:
+    def object(self, policy: Mapping[str, Any], prefix: str, depth: int = 1) -> Matcher:
         parts: list[Matcher] = []
         for name, rule in policy.items():
             if name == "$or" and isinstance(rule, list) and len(rule) > 1 and all(isinstance(each, dict) and each for each in rule):
                 self.combinations *= len(rule)
-                parts.append(_any([self.object(each, prefix) for each in rule]))
+                parts.append(_any([self.object(each, prefix, depth) for each in rule]))
             elif isinstance(rule, dict):
                 if self.scope != BODY:
                     raise errors.invalid("FilterPolicy: Filter policy scope MessageAttributes does not support nested filter policy")
                 if not rule:
                     raise errors.invalid("FilterPolicy: Empty objects are not allowed")
-                parts.append(self.object(rule, f"{prefix}{name}."))
+                parts.append(_within(name, self.object(rule, f"{prefix}{name}.", depth + 1)))
             else:
-                parts.append(self.rule(prefix + name, name, rule))
+                parts.append(self.rule(prefix + name, name, rule, depth))
         return _all(parts)
 
-    def rule(self, path: str, name: str, rule: Any) -> Matcher:
+    def rule(self, path: str, name: str, rule: Any, depth: int) -> Matcher:
         if not isinstance(rule, list):
             raise errors.invalid(f'FilterPolicy: "{name}" must be an object or an array')
         if not rule:
             raise errors.invalid("FilterPolicy: Empty arrays are not allowed")
         self.names.add(path)
-        self.combinations *= len(rule)
+        # A nested key's values count once for each level that they are down.
+        self.combinations *= len(rule) * depth
         tests: list[Test] = []
         presence: list[bool] = []
         for each in rule:
@@ -92,8 +93,10 @@ class _Reader:
             else:
                 tests.append(_test(each))
 
+        of_body = self.scope == BODY
+
         def matches_rule(values: Values) -> bool:
-            found = values.get(path)
+            found = _leaves(values.get(name, _ABSENT)) or None if of_body else values.get(name)
             if found is None:
                 return False in presence
             return True in presence or any(test(value) for test in tests for value in found)
@@ -217,6 +220,15 @@ def _any(parts: list[Matcher]) -> Matcher:
     return lambda values: any(part(values) for part in parts)
 
 
+def _within(name: str, inner: Matcher) -> Matcher:
+    """A nested object's rules: of an array of objects, one alone has to meet them all."""
+
+    def matches(values: Values) -> bool:
+        return any(inner(each) for each in _objects(values.get(name)) or [{}])
+
+    return matches
+
+
 # What a message has
 
 
@@ -241,30 +253,29 @@ def _attribute_values(value: Mapping[str, Any]) -> list[Any]:
 
 
 def body_values(message: str) -> Values | None:
-    """The values in a JSON message by their paths; None for a message that is no JSON object."""
+    """What a JSON message holds; None for a message that is no JSON object."""
     try:
         body = json.loads(message)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict):
-        return None
-    found: dict[str, list[Any]] = {}
-    _collect(body, "", found)
-    return found
+    return body if isinstance(body, dict) else None
 
 
-def _collect(body: Mapping[str, Any], prefix: str, found: dict[str, list[Any]]) -> None:
-    for name, value in body.items():
-        for each in _leaves(value):
-            if isinstance(each, dict):
-                _collect(each, f"{prefix}{name}.", found)
-            else:
-                found.setdefault(prefix + name, []).append(each)
+_ABSENT = object()
 
 
-def _leaves(value: Any) -> Iterable[Any]:
+def _flat(value: Any) -> Iterable[Any]:
     if isinstance(value, list):
         for each in value:
-            yield from _leaves(each)
+            yield from _flat(each)
     else:
         yield value
+
+
+def _leaves(value: Any) -> list[Any]:
+    """The values in a value, out of arrays of any depth; objects are none."""
+    return [each for each in _flat(value) if each is not _ABSENT and not isinstance(each, dict)]
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in _flat(value) if isinstance(each, dict)]
