@@ -180,3 +180,12 @@ def test_tag_keys_do_not_repeat(kms, key, aws_error):
     with aws_error("TagException", "Duplicate tag keys"):
         kms.create_key(Tags=twice)
     assert kms.list_resource_tags(KeyId=key)["Tags"] == []
+
+
+def test_there_are_no_custom_key_stores(kms, aws_error):
+    assert kms.describe_custom_key_stores()["CustomKeyStores"] == []
+    for operation in ("describe", "connect", "disconnect", "update", "delete"):
+        with aws_error("CustomKeyStoreNotFoundException"):
+            getattr(kms, f"{operation}_custom_key_store{'s' if operation == 'describe' else ''}")(CustomKeyStoreId="cks-1234567890abcdef0")
+    with aws_error("NotImplemented"):
+        kms.create_custom_key_store(CustomKeyStoreName="mine")

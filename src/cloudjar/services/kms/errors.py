@@ -211,6 +211,10 @@ def invalid_grant_token() -> AwsError:
     return AwsError("InvalidGrantTokenException", "The grant token is not valid.")
 
 
+def key_store_not_found(which: str) -> AwsError:
+    return AwsError("CustomKeyStoreNotFoundException", f"Custom key store {which} is not found.")
+
+
 def repeated_tags() -> AwsError:
     return AwsError("TagException", "Duplicate tag keys")
 

@@ -11,7 +11,8 @@ from cloudjar.kernel.records import replace
 from cloudjar.services.s3.buckets import Bucket
 from cloudjar.services.s3.configurations import configuration, configure
 from cloudjar.services.s3.events import notify
-from cloudjar.services.s3.lifecycle import KIND, SMALL, VARIES, applies, due, expiry, tests_of
+from cloudjar.services.s3.lifecycle import KIND, SMALL, VARIES, applies, due, expiry
+from cloudjar.services.s3.lifecycle_rules import tests_of
 from cloudjar.services.s3.locks import is_held
 from cloudjar.services.s3.metadata import ARCHIVED
 from cloudjar.services.s3.multipart import Upload, drop_upload
