@@ -53,7 +53,7 @@ class Operations(Mapping[str, Operation]):
         names = self._model.by_snake_name
         found: dict[str, list[str]] = {}
         for file in sorted((HERE / self._package).glob("*.py")):
-            for match in _DEFINED.finditer(file.read_text()):
+            for match in _DEFINED.finditer(file.read_text("utf-8")):
                 for name in (match[1] or match[2]).split(", "):
                     if name in names:
                         modules = found.setdefault(names[name], [])
