@@ -136,7 +136,8 @@ def test_analyzers_are_made_once_described_and_deleted(world, client):
     arn = external(world, client, tags={"team": "red"})
     assert code_of(client.create_analyzer, analyzerName="edge", type="ACCOUNT") == "ConflictException"
     assert code_of(client.create_analyzer, analyzerName="second", type="ACCOUNT") == "ServiceQuotaExceededException"
-    assert code_of(client.create_analyzer, analyzerName="all", type="ORGANIZATION") == "NotImplemented"
+    assert code_of(client.create_analyzer, analyzerName="all", type="ORGANIZATION_INTERNAL_ACCESS") == "NotImplemented"
+    assert code_of(client.create_analyzer, analyzerName="all", type="ORGANIZATION") == "ValidationException"
     described = client.get_analyzer(analyzerName="edge")["analyzer"]
     assert (described["arn"], described["status"], described["tags"]) == (arn, "ACTIVE", {"team": "red"})
     assert [each["name"] for each in client.list_analyzers()["analyzers"]] == ["edge"]

@@ -10,7 +10,11 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.records import Record, record
 from cloudjar.services.accessanalyzer import errors
 
-EXTERNAL, UNUSED = "ACCOUNT", "ACCOUNT_UNUSED_ACCESS"
+EXTERNAL = frozenset({"ACCOUNT", "ORGANIZATION"})
+UNUSED = frozenset({"ACCOUNT_UNUSED_ACCESS", "ORGANIZATION_UNUSED_ACCESS"})
+"""The types of analyzers, by what they look for."""
+MOST = {"ORGANIZATION": 5}
+"""Analyzers of a type in an account and Region; one of the others."""
 SERVICE = "access-analyzer.amazonaws.com"
 ROLE = "AWSServiceRoleForAccessAnalyzer"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -19,7 +23,7 @@ DEFAULT_AGE = 90
 
 @record("accessanalyzer.analyzer", key="name")
 class Analyzer(Record):
-    """One analyzer of the account in a Region."""
+    """One analyzer of an account or its organization, in a Region."""
 
     name: str
     type: str
@@ -29,6 +33,11 @@ class Analyzer(Record):
     last: str = ""
     """The resource that was analyzed last."""
     last_at: datetime | None = None
+
+    @property
+    def of_organization(self) -> bool:
+        """Whether it looks at all accounts of the organization."""
+        return self.type.startswith("ORGANIZATION")
 
     @property
     def age_days(self) -> int:

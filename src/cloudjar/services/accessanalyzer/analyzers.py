@@ -6,16 +6,15 @@ from typing import Any
 
 from cloudjar.kernel import tags as tag_rules
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import AwsError, not_implemented
+from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import replace
-from cloudjar.services.accessanalyzer import archive_rules, errors, pages, scans
+from cloudjar.services.accessanalyzer import archive_rules, errors, pages, scans, scope
 from cloudjar.services.accessanalyzer.analyzer_record import (
     DEFAULT_AGE,
     EXTERNAL,
+    MOST,
     NAME,
-    ROLE,
-    SERVICE,
     UNUSED,
     Analyzer,
     arn_of,
@@ -31,15 +30,21 @@ def to_wire(ctx: Context, analyzer: Analyzer) -> dict[str, Any]:
     wire: dict[str, Any] = {"arn": arn, "name": analyzer.name, "type": analyzer.type, "createdAt": analyzer.created, "status": "ACTIVE"}
     if analyzer.last_at is not None:
         wire |= {"lastResourceAnalyzed": analyzer.last, "lastResourceAnalyzedAt": analyzer.last_at}
-    if analyzer.type == UNUSED:
-        wire["configuration"] = {"unusedAccess": {"unusedAccessAge": analyzer.age_days}}
+    if analyzer.type in UNUSED:
+        unused = analyzer.configuration.get("unusedAccess") or {}
+        wire["configuration"] = {"unusedAccess": {**unused, "unusedAccessAge": analyzer.age_days}}
     return {**wire, "tags": ctx.tags(arn)}
 
 
-def _checked(operation_name: str, configuration: dict[str, Any]) -> dict[str, Any]:
+def _checked(operation_name: str, kind: str, configuration: dict[str, Any]) -> dict[str, Any]:
     unused = configuration.get("unusedAccess") or {}
-    if configuration.get("internalAccess") or unused.get("analysisRule"):
-        raise not_implemented("accessanalyzer", operation_name, "analysis rules")
+    if configuration.get("internalAccess"):
+        raise not_implemented("accessanalyzer", operation_name, "internal access")
+    if configuration and kind in EXTERNAL:
+        raise errors.invalid("The configuration does not fit the analyzer's type.")
+    exclusions = (unused.get("analysisRule") or {}).get("exclusions") or []
+    if not kind.startswith("ORGANIZATION") and any(each.get("accountIds") for each in exclusions):
+        raise errors.invalid("Account ids can only be excluded by the analyzers of an organization.")
     age = unused.get("unusedAccessAge", DEFAULT_AGE)
     if not 1 <= age <= 365:
         raise errors.invalid("unusedAccessAge must be between 1 and 365.")
@@ -49,20 +54,20 @@ def _checked(operation_name: str, configuration: dict[str, Any]) -> dict[str, An
 @operation(on=on_analyzer)
 def create_analyzer(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     name, kind = req["analyzerName"], req["type"]
-    if kind not in (EXTERNAL, UNUSED):
+    if kind not in EXTERNAL | UNUSED:
         raise not_implemented("accessanalyzer", "CreateAnalyzer", f"analyzers of type {kind}")
     if not NAME.fullmatch(name):
         raise errors.invalid(f"The analyzer name {name} is not valid.")
-    configuration = _checked("CreateAnalyzer", req.get("configuration") or {})
-    if configuration and kind == EXTERNAL:
-        raise errors.invalid("The configuration does not fit the analyzer's type.")
+    configuration = _checked("CreateAnalyzer", kind, req.get("configuration") or {})
+    if kind.startswith("ORGANIZATION"):
+        scope.check_administrator(ctx)
     if ctx.get(Analyzer, name) is not None:
         raise errors.conflict("Analyzer", arn_of(ctx, name))
-    if any(each.type == kind for each in ctx.where(Analyzer)):
+    if sum(each.type == kind for each in ctx.where(Analyzer)) >= MOST.get(kind, 1):
         raise errors.too_many("Analyzer", arn_of(ctx, name))
     tags = req.get("tags") or {}
     tag_rules.check(tags, "ValidationException")
-    _make_role(ctx)
+    scope.make_role(ctx)
     timer = ctx.after(scans.tick, name, seconds=scans.next_seconds(kind), housekeeping=True)
     ctx.put(Analyzer(name, kind, ctx.now, configuration, timer=timer))
     for rule in req.get("archiveRules") or ():
@@ -70,14 +75,6 @@ def create_analyzer(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     ctx.set_tags(arn_of(ctx, name), tags)
     ctx.effect(scans.scan, name)
     return {"arn": arn_of(ctx, name)}
-
-
-def _make_role(ctx: Context) -> None:
-    """The service-linked role by which resources are read, if the account has none yet."""
-    try:
-        ctx.as_service(SERVICE).call("iam", "GetRole", {"RoleName": ROLE})
-    except AwsError:
-        ctx.call("iam", "CreateServiceLinkedRole", {"AWSServiceName": SERVICE})
 
 
 @operation(on=on_analyzer)
@@ -94,9 +91,7 @@ def list_analyzers(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=on_analyzer)
 def update_analyzer(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     analyzer = find(ctx, req["analyzerName"])
-    configuration = _checked("UpdateAnalyzer", req.get("configuration") or {})
-    if configuration and analyzer.type == EXTERNAL:
-        raise errors.invalid("The configuration does not fit the analyzer's type.")
+    configuration = _checked("UpdateAnalyzer", analyzer.type, req.get("configuration") or {})
     analyzer = ctx.put(replace(analyzer, configuration=configuration))
     ctx.effect(scans.scan, analyzer.name)
     return {"configuration": to_wire(ctx, analyzer).get("configuration", {})}

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from cloudjar.identity.policy import PolicyProblem, Statement, parse
 from cloudjar.services.accessanalyzer.checks import forbids, is_public
+from cloudjar.services.accessanalyzer.scope import Zone
 
 _OWN_ACCOUNT = frozenset({"aws:principalaccount", "aws:sourceaccount", "aws:sourceowner", "kms:calleraccount"})
+_OWN_ORGANIZATION = frozenset({"aws:principalorgid", "aws:sourceorgid"})
 _TOLD = frozenset(
     {
         "aws:principalorgid", "aws:principalorgpaths", "aws:principalarn", "aws:principalaccount", "aws:sourcearn", "aws:sourceaccount",
@@ -31,27 +33,27 @@ class Grant(NamedTuple):
         return json.dumps([self.principal, self.actions, self.condition], sort_keys=True)
 
 
-def grants(text: str, owner: str, *, trust: bool = False) -> list[Grant]:
-    """What a policy gives to other accounts, to identity providers, and to everybody; [] for a text that is no policy."""
+def grants(text: str, zone: Zone, *, trust: bool = False) -> list[Grant]:
+    """What a policy gives to those outside a zone of trust, to identity providers, and to everybody; [] for a text that is no policy."""
     try:
         document = parse(text, "trust" if trust else "resource")
     except PolicyProblem:
         return []
     found: dict[str, Grant] = {}
     for statement in document.statements:
-        if not statement.allow or _within(statement, owner):
+        if not statement.allow or _within(statement, zone):
             continue
         actions = statement.actions or ("*",)
         if all(forbids(document, action.lower(), resource) for action in actions for resource in statement.resources or ("*",)):
             continue
-        for principal in _outside(statement, owner):
+        for principal in _outside(statement, zone):
             public = principal.get("AWS") == "*" and is_public(statement)
             grant = Grant(principal, tuple(sorted(actions)), _condition(statement), public)
             found[grant.mark] = grant
     return list(found.values())
 
 
-def _outside(statement: Statement, owner: str) -> list[dict[str, str]]:
+def _outside(statement: Statement, zone: Zone) -> list[dict[str, str]]:
     if statement.not_principals is not None:
         return [{"AWS": "*"}]
     found = []
@@ -61,17 +63,20 @@ def _outside(statement: Statement, owner: str) -> list[dict[str, str]]:
         elif kind == "AWS":
             account = value if value.isdecimal() else value.split(":")[4] if value.count(":") >= 5 else ""
             # A bare unique id stands for a user or role of the account that is gone.
-            if account not in ("", owner):
+            if account and account not in zone.accounts:
                 found.append({"AWS": account if value == f"arn:aws:iam::{account}:root" else value})
         elif kind in ("Federated", "CanonicalUser"):
             found.append({kind: value})
     return found
 
 
-def _within(statement: Statement, owner: str) -> bool:
-    """Whether a condition lets in nobody but the account itself."""
+def _within(statement: Statement, zone: Zone) -> bool:
+    """Whether a condition lets in nobody but the zone of trust."""
+    inside = {key: frozenset(zone.accounts) for key in _OWN_ACCOUNT}
+    if zone.organization:
+        inside |= {key: frozenset({zone.organization}) for key in _OWN_ORGANIZATION}
     return any(
-        condition.key.lower() in _OWN_ACCOUNT and condition.operator in ("StringEquals", "StringLike") and set(condition.values) == {owner}
+        condition.operator in ("StringEquals", "StringLike") and set(condition.values) <= inside.get(condition.key.lower(), frozenset())
         for condition in statement.conditions
     )
 

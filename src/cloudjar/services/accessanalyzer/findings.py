@@ -136,7 +136,7 @@ def list_findings_v2(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 
 def _external_only(ctx: Context, req: dict[str, Any]) -> None:
-    if analyzer_record.at_arn(ctx, req["analyzerArn"]).type != analyzer_record.EXTERNAL:
+    if analyzer_record.at_arn(ctx, req["analyzerArn"]).type not in analyzer_record.EXTERNAL:
         raise errors.invalid("The operation is for analyzers of external access only; use the second version of it.")
 
 
@@ -182,7 +182,7 @@ def get_findings_statistics(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
         "totalResolvedFindings": by_status["RESOLVED"],
     }
     active = [each for each in found if each.status == "ACTIVE"]
-    if analyzer.type == analyzer_record.EXTERNAL:
+    if analyzer.type in analyzer_record.EXTERNAL:
         kinds: dict[str, Counter[str]] = {}
         for each in active:
             member = "totalActivePublic" if each.details.get("isPublic") else "totalActiveCrossAccount"

@@ -11,16 +11,17 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.marks import effect, operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.kernel.world import World
-from cloudjar.services.accessanalyzer import archive_rules, errors, external, pages
-from cloudjar.services.accessanalyzer.analyzer_record import EXTERNAL, ROLE, SERVICE, Analyzer, at_arn, on_analyzer
+from cloudjar.services.accessanalyzer import archive_rules, errors, external, pages, scope
+from cloudjar.services.accessanalyzer.analyzer_record import EXTERNAL, Analyzer, at_arn, on_analyzer
 from cloudjar.services.accessanalyzer.findings import Finding
 from cloudjar.services.accessanalyzer.resources import Resource, all_resources
+from cloudjar.services.accessanalyzer.scope import Zone
 from cloudjar.services.accessanalyzer.unused import Unused, all_unused
 
 EVERY_SECONDS = 1800
 DAILY_SECONDS = 86_400
-_FAMILIES = ("s3", "iam", "sqs", "sns", "kms", "lambda", "secretsmanager", "dynamodb")
-"""The records in which the policies are."""
+_FAMILIES = ("s3", "iam", "sqs", "sns", "kms", "lambda", "secretsmanager", "dynamodb", "organizations")
+"""The records in which the policies are, and who belongs to an organization."""
 
 
 @record("accessanalyzer.analyzed", key=("analyzer", "arn"))
@@ -32,6 +33,8 @@ class Analyzed(Record):
     type: str
     created: datetime
     analyzed: datetime
+    account: str = ""
+    """Whose it is; empty for the analyzer's own account's, in worlds from before organizations were analyzed."""
 
 
 class _Scanned:
@@ -48,7 +51,7 @@ class _Scanned:
 
 def next_seconds(kind: str) -> int:
     """How long until an analyzer of that type looks again."""
-    return EVERY_SECONDS if kind == EXTERNAL else DAILY_SECONDS
+    return EVERY_SECONDS if kind in EXTERNAL else DAILY_SECONDS
 
 
 @timer
@@ -59,7 +62,7 @@ def tick(ctx: Context, name: str) -> None:
         return
     ctx.put(replace(analyzer, timer=ctx.after(tick, name, seconds=next_seconds(analyzer.type), housekeeping=True)))
     scanned = ctx.world.part(_Scanned)
-    if analyzer.type != EXTERNAL or scanned.states.get((ctx.account, ctx.region, name)) != scanned.now():
+    if analyzer.type not in EXTERNAL or scanned.states.get((ctx.account, ctx.region, name)) != scanned.now():
         ctx.effect(scan, name)
 
 
@@ -74,32 +77,32 @@ async def scan(ctx: Context, name: str, only: str = "") -> None:
         scanned = ctx.world.part(_Scanned)
         if not only:
             scanned.states[ctx.account, ctx.region, name] = scanned.now()
-        role = ctx.arn("iam", f"role/aws-service-role/{SERVICE}/{ROLE}", region="")
-        acting = ctx.assume(role, SERVICE)
-    if analyzer.type == EXTERNAL:
-        resources = [each async for each in all_resources(acting) if only in ("", each.arn)]
+        zone = scope.zone_of(ctx, analyzer)
+        acting = {account: scope.acting_in(ctx, account) for account in zone.accounts}
+    if analyzer.type in EXTERNAL:
+        resources = [(account, each) for account, there in acting.items() async for each in all_resources(there) if only in ("", each.arn)]
         with ctx.transaction():
-            _keep_external(ctx, name, resources, only)
+            _keep_external(ctx, name, zone, resources, only)
     else:
-        unused = await all_unused(acting, now, analyzer.age_days)
+        unused = [(account, each) for account, there in acting.items() for each in await all_unused(there, now, analyzer.age_days)]
         with ctx.transaction():
             _keep_unused(ctx, name, unused)
 
 
-def _keep_external(ctx: Context, name: str, resources: list[Resource], only: str) -> None:
+def _keep_external(ctx: Context, name: str, zone: Zone, resources: list[tuple[str, Resource]], only: str) -> None:
     analyzer = ctx.get(Analyzer, name)
     if analyzer is None:
         return
     fresh: dict[str, Finding] = {}
-    for resource in resources:
+    for account, resource in resources:
         trust = resource.type == "AWS::IAM::Role"
-        for grant in external.grants(resource.policy, ctx.account, trust=trust) if resource.policy else ():
+        for grant in external.grants(resource.policy, zone, trust=trust) if resource.policy else ():
             mark = json.dumps([resource.arn, grant.mark])
-            fresh[mark] = _new(ctx, name, mark, "ExternalAccess", resource.arn, resource.type, external.details(grant))
+            fresh[mark] = _new(ctx, account, name, mark, "ExternalAccess", resource.arn, resource.type, external.details(grant))
         known = ctx.get(Analyzed, name, resource.arn)
-        ctx.put(Analyzed(name, resource.arn, resource.type, known.created if known else ctx.now, ctx.now))
+        ctx.put(Analyzed(name, resource.arn, resource.type, known.created if known else ctx.now, ctx.now, account))
         analyzer = replace(analyzer, last=resource.arn, last_at=ctx.now)
-    there = {resource.arn for resource in resources}
+    there = {resource.arn for _, resource in resources}
     if not only:
         for gone in [each for each in ctx.where(Analyzed, analyzer=name) if each.arn not in there]:
             ctx.delete(gone)
@@ -107,22 +110,26 @@ def _keep_external(ctx: Context, name: str, resources: list[Resource], only: str
     _settle(ctx, name, fresh, only)
 
 
-def _keep_unused(ctx: Context, name: str, unused: list[Unused]) -> None:
+def _keep_unused(ctx: Context, name: str, unused: list[tuple[str, Unused]]) -> None:
     analyzer = ctx.get(Analyzer, name)
     if analyzer is None:
         return
     fresh = {}
-    for each in unused:
+    for account, each in unused:
+        if scope.excludes(ctx, analyzer, account, each.resource):
+            continue
         mark = json.dumps([each.resource, each.type, each.what])
-        fresh[mark] = _new(ctx, name, mark, each.type, each.resource, each.resource_type, each.details)
-    last = unused[-1].resource if unused else analyzer.last
+        fresh[mark] = _new(ctx, account, name, mark, each.type, each.resource, each.resource_type, each.details)
+    last = unused[-1][1].resource if unused else analyzer.last
     ctx.put(replace(analyzer, last=last, last_at=ctx.now if unused else analyzer.last_at))
     _settle(ctx, name, fresh, "")
 
 
-def _new(ctx: Context, analyzer: str, mark: str, kind: str, resource: str, resource_type: str, details: dict[str, Any]) -> Finding:
+def _new(
+    ctx: Context, account: str, analyzer: str, mark: str, kind: str, resource: str, resource_type: str, details: dict[str, Any]
+) -> Finding:
     now = ctx.now
-    return Finding(analyzer, "", mark, kind, resource, resource_type, ctx.account, "ACTIVE", now, now, now, details)
+    return Finding(analyzer, "", mark, kind, resource, resource_type, account, "ACTIVE", now, now, now, details)
 
 
 def _settle(ctx: Context, name: str, fresh: dict[str, Finding], only: str) -> None:
@@ -160,7 +167,7 @@ def _publish(ctx: Context, finding: Finding) -> None:
         "resourceType": finding.resource_type,
         "resource": finding.resource,
         **{name: moment.strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in times.items()},
-        "accountId": ctx.account,
+        "accountId": finding.owner,
         "region": ctx.region,
         **(finding.details if finding.type == "ExternalAccess" else {"findingType": finding.type}),
         "isDeleted": False,
@@ -172,7 +179,7 @@ def _publish(ctx: Context, finding: Finding) -> None:
 @operation(on=on_analyzer)
 def start_resource_scan(ctx: Context, req: dict[str, Any]) -> None:
     analyzer = at_arn(ctx, req["analyzerArn"])
-    if analyzer.type != EXTERNAL:
+    if analyzer.type not in EXTERNAL:
         raise errors.invalid("The operation is for analyzers of external access only.")
     ctx.effect(scan, analyzer.name, req["resourceArn"])
 
@@ -186,7 +193,7 @@ def list_analyzed_resources(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
         "analyzedResources",
         rows,
         lambda each: each.arn,
-        lambda each: {"resourceArn": each.arn, "resourceOwnerAccount": ctx.account, "resourceType": each.type},
+        lambda each: {"resourceArn": each.arn, "resourceOwnerAccount": each.account or ctx.account, "resourceType": each.type},
     )
 
 
@@ -204,7 +211,7 @@ def get_analyzed_resource(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         "analyzedAt": found.analyzed,
         "updatedAt": max([each.updated for each in findings], default=found.created),
         "isPublic": any(each.details.get("isPublic") for each in findings),
-        "resourceOwnerAccount": ctx.account,
+        "resourceOwnerAccount": found.account or ctx.account,
     }
     if findings:
         wire["status"] = "ACTIVE" if any(each.status == "ACTIVE" for each in findings) else "ARCHIVED"
