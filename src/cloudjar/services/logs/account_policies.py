@@ -1,4 +1,4 @@
-"""Policies for all log groups of an account and Region: data protection, subscription filters, field indexes."""
+"""Policies for all log groups of an account and Region: data protection, subscription filters, field indexes, transformers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from cloudjar.kernel.context import Context
 from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.paging import PageMembers
-from cloudjar.services.logs import data_protection, errors, index_policies, subscriptions
-from cloudjar.services.logs.account_policy_record import DATA_PROTECTION, FIELD_INDEX, SUBSCRIPTION, AccountPolicy
+from cloudjar.services.logs import data_protection, errors, index_policies, subscriptions, transformers
+from cloudjar.services.logs.account_policy_record import DATA_PROTECTION, FIELD_INDEX, SUBSCRIPTION, TRANSFORMER, AccountPolicy
 from cloudjar.services.logs.groups import milliseconds
 
-MOST = {DATA_PROTECTION: 1, SUBSCRIPTION: 1, FIELD_INDEX: 20}
+MOST = {DATA_PROTECTION: 1, SUBSCRIPTION: 1, FIELD_INDEX: 20, TRANSFORMER: 20}
 # AWS asks for these besides the operation's own action.
 _PUT = {
     DATA_PROTECTION: "logs:PutDataProtectionPolicy",
     SUBSCRIPTION: "logs:PutSubscriptionFilter",
     FIELD_INDEX: "logs:PutIndexPolicy",
+    TRANSFORMER: "logs:PutTransformer",
 }
 _DELETE = {kind: action.replace(":Put", ":Delete") for kind, action in _PUT.items()}
 _DESCRIBE = {
     DATA_PROTECTION: "logs:GetDataProtectionPolicy",
     SUBSCRIPTION: "logs:DescribeSubscriptionFilters",
     FIELD_INDEX: "logs:DescribeIndexPolicies",
+    TRANSFORMER: "logs:GetTransformer",
 }
 _PREFIX = re.compile(r'\s*LogGroupNamePrefix\s*(?:=\s*"?([^"\s]+)"?|IN\s*\[\s*"([^"]+)"\s*\])\s*', re.IGNORECASE)
 _NOT_IN = re.compile(r"\s*LogGroupName\s+NOT\s+IN\s*(\[.*\])\s*", re.IGNORECASE | re.DOTALL)
@@ -54,6 +56,8 @@ async def put_account_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any
             data_protection.check_document(ctx, "PutAccountPolicy", document)
         elif kind == FIELD_INDEX:
             index_policies.parse(document)
+        elif kind == TRANSFORMER:
+            transformers.check_document(document)
     if kind == SUBSCRIPTION:
         settings = subscriptions.policy_settings(document)
         await subscriptions.check_destination(ctx, "PutAccountPolicy", settings, ctx.arn("logs", "log-group:*"))
@@ -69,7 +73,7 @@ def _check_criteria(kind: str, criteria: str) -> None:
         return
     if kind == FIELD_INDEX and "DataSource" in criteria:
         raise not_implemented("logs", "PutAccountPolicy", "selectionCriteria by data source")
-    wanted = {SUBSCRIPTION: _NOT_IN, FIELD_INDEX: _PREFIX}.get(kind)
+    wanted = {SUBSCRIPTION: _NOT_IN, FIELD_INDEX: _PREFIX, TRANSFORMER: _PREFIX}.get(kind)
     if wanted is None or not wanted.fullmatch(criteria):
         raise errors.invalid(f"The selectionCriteria {criteria} is not valid for {kind}.")
     if wanted is _NOT_IN:

@@ -22,6 +22,11 @@ _RECENT = 15 * 60_000
 """Milliseconds: eight minutes to each side of a time that is given; else the last fifteen minutes."""
 
 
+def fields_text(event: LogEvent) -> str:
+    """The text that an event's fields are found in."""
+    return event.transformed or event.message
+
+
 @operation(on=group_resource)
 def get_log_group_fields(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     group = named_group(ctx, req)
@@ -38,7 +43,7 @@ def get_log_group_fields(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 break
             seen += 1
             counts.update(_OWN)
-            counts.update(discovered(reader(event).message).keys())
+            counts.update(discovered(fields_text(reader(event))).keys())
     fields = [{"name": name, "percent": round(100 * times / seen)} for name, times in counts.items()]
     return {"logGroupFields": sorted(fields, key=lambda field: (-field["percent"], field["name"]))}
 
@@ -64,5 +69,5 @@ def get_log_record(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
                 "@logStream": stream.name,
                 "@log": f"{ctx.account}:{group.name}",
             }
-            return {"logRecord": record | {name: shown(value) for name, value in discovered(event.message).items()}}
+            return {"logRecord": record | {name: shown(value) for name, value in discovered(fields_text(event)).items()}}
     raise errors.resource_not_found(pointer)

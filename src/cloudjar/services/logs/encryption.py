@@ -126,15 +126,19 @@ class Vault:
         if not self._group.kms_key:
             return event
         number = len(self._group.data_keys)
-        message = event.message.encode("utf-8", "surrogatepass")
-        return replace(event, message="", data_key=number, sealed=seal(self._key(number), message))
+        key = self._key(number)
+        sealed, changed = (seal(key, text.encode("utf-8", "surrogatepass")) if text else b"" for text in (event.message, event.transformed))
+        return replace(event, message="", transformed="", data_key=number, sealed=sealed, sealed_transformed=changed)
 
     def opened(self, event: LogEvent) -> LogEvent:
         """A stored event in the clear."""
         if not event.data_key:
             return event
-        message = unseal(self._key(event.data_key), event.sealed).decode("utf-8", "surrogatepass")
-        return replace(event, message=message, data_key=0, sealed=b"")
+        key = self._key(event.data_key)
+        message, changed = (
+            unseal(key, data).decode("utf-8", "surrogatepass") if data else "" for data in (event.sealed, event.sealed_transformed)
+        )
+        return replace(event, message=message, transformed=changed, data_key=0, sealed=b"", sealed_transformed=b"")
 
 
 @lru_cache(maxsize=64)

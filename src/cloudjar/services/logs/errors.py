@@ -108,5 +108,9 @@ def account_policy_not_found(name: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Policy with name [{name}] does not exist.")
 
 
+def invalid_transformer(message: str) -> AwsError:
+    return invalid(f"Invalid transformer configuration: {message}.")
+
+
 def only_standard() -> AwsError:
     return AwsError("ValidationException", "This operation is supported only for log groups of the Standard log class.")

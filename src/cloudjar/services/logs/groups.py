@@ -36,6 +36,8 @@ class LogGroup(Record):
     """The ARN of the KMS key that new events are encrypted with."""
     data_keys: tuple[bytes, ...] = ()
     """The data keys that its events are encrypted with, each encrypted by its KMS key; the newest is last."""
+    transforms: bool = False
+    """Whether it has a transformer of its own."""
     guarded: str = ""
     """What has become of its data protection policy: "ACTIVATED", "DELETED", or "" for a group that never had one."""
 
@@ -60,6 +62,9 @@ class LogEvent(Record):
     """Which of its group's data keys it is encrypted with, from 1; 0 for none."""
     sealed: bytes = b""
     """The message, where it is encrypted."""
+    transformed: str = ""
+    """What the group's transformer has made of the message; "" where it has none."""
+    sealed_transformed: bytes = b""
     masks: tuple[int, ...] = ()
     """Where its sensitive data begins and ends: (start, end, start, end, ...) in characters."""
 
@@ -140,9 +145,11 @@ def create_log_group(ctx: Context, req: dict[str, Any]) -> None:
 @operation(on=group_resource)
 def delete_log_group(ctx: Context, req: dict[str, Any]) -> None:
     from cloudjar.services.logs.data_protection import DataProtection
+    from cloudjar.services.logs.index_policies import IndexPolicy
     from cloudjar.services.logs.metric_filters import MetricFilter
     from cloudjar.services.logs.streams import LogStream
     from cloudjar.services.logs.subscriptions import Subscription
+    from cloudjar.services.logs.transformers import Transformer
 
     group = find_group(ctx, req["logGroupName"])
     if group.protected:
@@ -152,8 +159,9 @@ def delete_log_group(ctx: Context, req: dict[str, Any]) -> None:
         ctx.delete(metric_filter)
     for subscription in list(ctx.where(Subscription, group=group.uid)):
         ctx.delete(subscription)
-    for policy in list(ctx.where(DataProtection, group=group.uid)):
-        ctx.delete(policy)
+    for kind in (DataProtection, IndexPolicy, Transformer):
+        if setting := ctx.get(kind, group.uid):
+            ctx.delete(setting)
     ctx.set_tags(group_arn(ctx, group.name), {})
     for stream in ctx.where(LogStream, group=group.uid):
         ctx.delete(stream)

@@ -47,7 +47,7 @@ class LogRow(dict[str, Any]):
                 return own(self)
         fields = self._fields
         if fields is None:
-            fields = self._fields = _looked_into(self.message)
+            fields = self._fields = _looked_into(self._event.transformed or self.message)
         found = fields.get(name)
         if found is not None and not isinstance(found, dict | list):
             return found
@@ -61,7 +61,7 @@ def values_at(row: dict[str, Any], name: str) -> Any:
     """A field with all that is in it: lists and maps are fields of their own otherwise."""
     found = row.get(name)
     if found is None and isinstance(row, LogRow):
-        found = _at(_looked_into(row.message), name.split("."))
+        found = _at(_looked_into(row._event.transformed or row.message), name.split("."))
     return found
 
 

@@ -33,11 +33,13 @@ class MetricFilter(Record):
     pattern: str
     transformation: dict[str, Any]
     created: datetime
+    transformed: bool = False
+    """Whether it looks at what the group's transformer has made of events."""
 
 
 @operation(on=group_resource)
 def put_metric_filter(ctx: Context, req: dict[str, Any]) -> None:
-    for member in ("applyOnTransformedLogs", "fieldSelectionCriteria", "emitSystemFieldDimensions"):
+    for member in ("fieldSelectionCriteria", "emitSystemFieldDimensions"):
         if req.get(member):
             raise not_implemented("logs", "PutMetricFilter", member)
     group = find_group(ctx, req["logGroupName"])
@@ -55,12 +57,13 @@ def put_metric_filter(ctx: Context, req: dict[str, Any]) -> None:
         raise errors.invalid("Invalid metric transformation: dimensions and default value are mutually exclusive properties.")
     if len(dimensions) > 3:
         raise errors.invalid("Invalid metric transformation: at most 3 dimensions.")
+    on_transformed = bool(req.get("applyOnTransformedLogs"))
     old = ctx.get(MetricFilter, group.uid, name)
     if old is None:
         if group.metric_filters >= MOST_FILTERS:
             raise errors.limit_exceeded()
         ctx.put(replace(group, metric_filters=group.metric_filters + 1))
-    ctx.put(MetricFilter(group.uid, name, group.name, pattern, transformation, old.created if old else ctx.now))
+    ctx.put(MetricFilter(group.uid, name, group.name, pattern, transformation, old.created if old else ctx.now, on_transformed))
 
 
 @operation(on=group_resource)
@@ -96,6 +99,7 @@ def filter_to_wire(found: MetricFilter) -> dict[str, Any]:
         "metricTransformations": [found.transformation],
         "creationTime": milliseconds(found.created),
         "logGroupName": found.group_name,
+        "applyOnTransformedLogs": found.transformed,
     }
 
 
@@ -135,13 +139,14 @@ def _data(found: MetricFilter, events: list[LogEvent]) -> list[dict[str, Any]]:
     quiet: set[int] = set()
     for event in events:
         minute = event.time // 60_000
-        if not matches(event.message):
+        message = (found.transformed and event.transformed) or event.message
+        if not matches(message):
             quiet.add(minute)
             continue
-        text = _selector(found.pattern, given)(event.message) if given.startswith("$") else given
+        text = _selector(found.pattern, given)(message) if given.startswith("$") else given
         if text is None or not _NUMBER.fullmatch(text):
             continue
-        dimensions = _dimensions(found, event.message)
+        dimensions = _dimensions(found, message)
         values = sums.setdefault((minute, dimensions), {})
         values[float(text)] = values.get(float(text), 0.0) + 1.0
     if "defaultValue" in transformation:

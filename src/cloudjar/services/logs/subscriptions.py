@@ -36,11 +36,13 @@ class Subscription(Record):
     role: str
     distribution: str
     created: datetime
+    transformed: bool = False
+    """Whether it gets what the group's transformer has made of events."""
 
 
 @operation(on=group_resource)
 async def put_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
-    for member in ("applyOnTransformedLogs", "fieldSelectionCriteria", "emitSystemFields"):
+    for member in ("fieldSelectionCriteria", "emitSystemFields"):
         if req.get(member):
             raise not_implemented("logs", "PutSubscriptionFilter", member)
     with ctx.transaction():
@@ -107,6 +109,7 @@ def _store(ctx: Context, req: dict[str, Any]) -> None:
             req.get("roleArn") or "",
             req.get("distribution") or "ByLogStream",
             old.created if old else ctx.now,
+            bool(req.get("applyOnTransformedLogs")),
         )
     )
 
@@ -137,6 +140,7 @@ def subscription_to_wire(found: Subscription) -> dict[str, Any]:
         "destinationArn": found.destination,
         "distribution": found.distribution,
         "creationTime": milliseconds(found.created),
+        "applyOnTransformedLogs": found.transformed,
     }
     return wire | ({"roleArn": found.role} if found.role else {})
 
@@ -144,7 +148,8 @@ def subscription_to_wire(found: Subscription) -> dict[str, Any]:
 def observe(ctx: Context, group: LogGroup, stream: str, events: list[LogEvent]) -> None:
     """Sends a group's new events to those who subscribed to them."""
     for found in ctx.where(Subscription, group=group.uid):
-        _send(ctx, group, stream, events, found.name, found.pattern, found.destination, found.role)
+        wanted = [replace(event, message=event.transformed or event.message) for event in events] if found.transformed else events
+        _send(ctx, group, stream, wanted, found.name, found.pattern, found.destination, found.role)
 
 
 def observe_account(ctx: Context, policy: AccountPolicy, group: LogGroup, stream: str, events: list[LogEvent]) -> None:
