@@ -168,3 +168,11 @@ def test_a_schedule_runs_while_its_role_can_use_its_key(world, scheduler, queue,
     assert len(queue.bodies()) == 1
     with aws_error("ValidationException", "cannot be used"):
         schedule(scheduler, queue, role, "rate(1 hour)", name="t", KmsKeyArn=key.replace(key[-4:], "0000"))
+
+
+def test_a_client_token_makes_a_creation_repeatable(scheduler, queue, role, aws_error):
+    schedule(scheduler, queue, role, "rate(1 hour)", ClientToken="once")
+    schedule(scheduler, queue, role, "rate(1 hour)", ClientToken="once")
+    with aws_error("ConflictException"):
+        schedule(scheduler, queue, role, "rate(1 hour)", ClientToken="twice")
+    assert len(queue.bodies()) == 1

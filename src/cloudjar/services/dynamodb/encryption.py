@@ -75,10 +75,11 @@ def release(there: Context, table: Table) -> None:
 
 
 def problem(there: Context, table: Table) -> AwsError | None:
-    """Why DynamoDB cannot use a table's key now; None where it can, or none of KMS is needed."""
-    arn = table.encryption.get("KMSMasterKeyArn")
-    if not arn:
+    """Why DynamoDB cannot use a table's key now; None where it can, or needs no grant."""
+    # Nobody can take AWS's own key away, and tables of earlier versions have no grant.
+    if not table.encryption.get("GrantToken"):
         return None
+    arn = table.encryption["KMSMasterKeyArn"]
     service = there.as_service(PRINCIPAL, table_arn(there, table.name))
     try:
         key = service.call("kms", "DescribeKey", {"KeyId": arn})["KeyMetadata"]

@@ -31,8 +31,6 @@ def change(
     replicated: bool = False,
 ) -> Change:
     """Replaces the item at a key by another (None: by nothing); `size` is the new one's."""
-    from cloudjar.services.dynamodb import replicas
-
     old_size = old.size if old else 0
     cost = Change(max(old_size, size))
     if new is None:
@@ -54,6 +52,8 @@ def change(
         history.note(ctx, table, key, old)
     if table.replicas and not replicated:
         if table.strong:
+            from cloudjar.services.dynamodb import replicas
+
             replicas.spread(ctx, table, key, table.replicas)
             return cost
         ctx.emit("cloudjar.dynamodb", "Item Written", {"table": table.name, "key": key.hex(), "replicas": table.replicas})

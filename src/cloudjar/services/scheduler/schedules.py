@@ -61,6 +61,8 @@ class Schedule(Record):
     created: datetime
     modified: datetime
     timer: str = ""
+    token: str = ""
+    """The client token that it was put with."""
     data_key: bytes = b""
     """Encrypted under a customer's key, which whoever runs the schedule must be able to use; b"" without one."""
 
@@ -98,8 +100,12 @@ def create_schedule(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     group, name = req.get("GroupName") or DEFAULT, req["Name"]
     _check("CreateSchedule", req)
     find_group(ctx, group)
-    if ctx.get(Schedule, group, name):
+    known = ctx.get(Schedule, group, name)
+    # The same request once more, as a client sends it that got no answer, is no other schedule.
+    if known and not (known.token and known.token == req.get("ClientToken")):
         raise errors.schedule_exists(name)
+    if known:
+        return {"ScheduleArn": schedule_arn(ctx, group, name)}
     _put(ctx, group, req, ctx.now)
     return {"ScheduleArn": schedule_arn(ctx, group, name)}
 
@@ -116,7 +122,8 @@ def update_schedule(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 def _put(ctx: Context, group: str, req: dict[str, Any], created: datetime) -> None:
     kept = {name: value for name, value in req.items() if name not in ("Name", "GroupName", "ClientToken", "StartDate", "EndDate")}
     start = max(req.get("StartDate") or ctx.now, ctx.now)
-    schedule = Schedule(group, req["Name"], kept, start, req.get("EndDate"), created, ctx.now, data_key=_data_key(ctx, group, req))
+    schedule = Schedule(group, req["Name"], kept, start, req.get("EndDate"), created, ctx.now, token=req.get("ClientToken") or "")
+    schedule = replace(schedule, data_key=_data_key(ctx, group, req))
     # Without a start date a rate's first run is at once.
     ctx.put(_with_next_run(ctx, schedule, start - _TICK))
 
