@@ -168,7 +168,7 @@ class ExecutionEnvironment(Turns):
             elif outcome.status == "timeout":
                 await self.kill()
         elif self.alive:
-            await self._settled()
+            await self._settled(wants_log=invocation.wants_log)
         milliseconds = (monotonic_seconds() - started) * 1000
         self.drain()
         self._invocation = None

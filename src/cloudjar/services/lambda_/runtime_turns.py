@@ -16,11 +16,9 @@ from cloudjar.services.lambda_.streamed_answer import StreamedAnswer
 
 READY, EXITED, FAILED, _LATE = "ready", "exited", "failed", "late"
 """How a runtime's turn ends: it asks for work, its process ends, it posts an error of its initialisation."""
-_SETTLE_SECONDS = 1.0
-"""How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again.
-
-Only a runtime that is busy with something else, or a machine that is, takes so long.
-"""
+_SETTLE_SECONDS, _SETTLE_FOR_LOG_SECONDS = 0.1, 1.0
+"""How long an answer waits for the runtime to ask for more work, so that what it wrote is complete and it is ready again; longer for who
+wants the log too. Only a runtime that is busy with something else, or a machine that is, takes so long."""
 
 
 class Turns:
@@ -153,10 +151,10 @@ class Turns:
         if not self._turn.done():
             self._turn.set_result(EXITED)
 
-    async def _settled(self) -> None:
+    async def _settled(self, *, wants_log: bool) -> None:
         turn = self._turn
         if not turn.done():
-            alarm = self._loop.call_later(_SETTLE_SECONDS, _no_longer, turn)
+            alarm = self._loop.call_later(_SETTLE_FOR_LOG_SECONDS if wants_log else _SETTLE_SECONDS, _no_longer, turn)
             await turn
             alarm.cancel()
 
