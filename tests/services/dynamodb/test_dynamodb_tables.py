@@ -356,6 +356,21 @@ def test_a_table_is_restored_to_any_instant(world, dynamodb, simple, aws_error):
         )
 
 
+def test_a_deleted_table_with_recovery_leaves_a_backup_for_35_days(world, dynamodb, simple):
+    put(dynamodb, simple, "a", "b")
+    dynamodb.update_continuous_backups(TableName=simple, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    dynamodb.delete_table(TableName=simple)
+    world.clock.advance(seconds=1)
+    assert dynamodb.list_backups()["BackupSummaries"] == []
+    (backup,) = dynamodb.list_backups(BackupType="SYSTEM")["BackupSummaries"]
+    assert (backup["BackupName"], backup["BackupStatus"]) == ("simple$DeletedTableBackup", "AVAILABLE")
+    dynamodb.restore_table_from_backup(TargetTableName="again", BackupArn=backup["BackupArn"])
+    world.clock.advance(seconds=1)
+    assert ids(dynamodb, "again") == ["a", "b"]
+    world.clock.advance(days=36)
+    assert dynamodb.list_backups(BackupType="ALL")["BackupSummaries"] == []
+
+
 def test_replicas_in_two_regions_grow_alike(world, dynamodb):
     streamed(dynamodb)
     put(dynamodb, "made", "first")

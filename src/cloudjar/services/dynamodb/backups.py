@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cloudjar.kernel import keys
@@ -14,6 +14,8 @@ from cloudjar.services.dynamodb import encryption, errors, storage, tables
 from cloudjar.services.dynamodb.restores import restored_table
 from cloudjar.services.dynamodb.schema import Table, on_table, place_of, table_arn
 from cloudjar.services.dynamodb.table_wire import key_schema, table_to_wire
+
+SYSTEM_KEPT = timedelta(days=35)
 
 
 @record("dynamodb.backup", key="id", indexes={"table": ("table_name", "id")})
@@ -29,6 +31,9 @@ class Backup(Record):
     items: int
     size: int
     status: str = "CREATING"
+    kind: str = "USER"
+    """The BackupType."""
+    expires: datetime | None = None
 
 
 def on_backup(ctx: Context, req: dict[str, Any]) -> str:
@@ -59,10 +64,41 @@ def create_backup(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     number = tables.next_number(ctx)
     storage.copy(ctx, table.number, number)
     items, size = storage.totals(ctx, table.number)
-    backup_id = f"{keys.microseconds(ctx.now) // 1000:017d}-{ctx.ids.hex(8)}"
-    backup = ctx.put(Backup(backup_id, req["BackupName"], name, table, number, ctx.now, items, size))
-    ctx.after(finish_backup, backup_id)
+    backup = ctx.put(Backup(_new_id(ctx), req["BackupName"], name, table, number, ctx.now, items, size))
+    ctx.after(finish_backup, backup.id)
     return {"BackupDetails": details(ctx, backup)}
+
+
+def _new_id(ctx: Context) -> str:
+    return f"{keys.microseconds(ctx.now) // 1000:017d}-{ctx.ids.hex(8)}"
+
+
+def keep_deleted(ctx: Context, table: Table) -> None:
+    """The items of a deleted table that had point-in-time recovery stay, as a backup of the system's, for 35 days.
+
+    Source: "Point-in-time recovery: Before you begin" in the developer guide.
+    """
+    items, size = storage.totals(ctx, table.number)
+    name, expires = f"{table.name}$DeletedTableBackup", ctx.now + SYSTEM_KEPT
+    backup = Backup(
+        _new_id(ctx), name, table.name, table, table.number, ctx.now, items, size, status="AVAILABLE", kind="SYSTEM", expires=expires
+    )
+    ctx.put(backup)
+    ctx.after(expire_backup, backup.id, at=expires, housekeeping=True)
+
+
+@timer
+def expire_backup(ctx: Context, backup_id: str) -> None:
+    """A backup of the system's goes."""
+    backup = ctx.get(Backup, backup_id)
+    if backup is not None:
+        _drop(ctx, backup)
+
+
+def _drop(ctx: Context, backup: Backup) -> None:
+    ctx.delete(backup)
+    storage.forget_totals(ctx, backup.number)
+    ctx.after(tables.purge, backup.number)
 
 
 @timer
@@ -80,8 +116,9 @@ def details(ctx: Context, backup: Backup) -> dict[str, Any]:
         "BackupName": backup.name,
         "BackupSizeBytes": backup.size,
         "BackupStatus": backup.status,
-        "BackupType": "USER",
+        "BackupType": backup.kind,
         "BackupCreationDateTime": backup.made,
+        **({"BackupExpiryDateTime": backup.expires} if backup.expires else {}),
     }
 
 
@@ -126,8 +163,7 @@ def describe_backup(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @operation(on=on_backup)
 def delete_backup(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     backup = _found(ctx, req["BackupArn"])
-    ctx.delete(backup)
-    ctx.after(tables.purge, backup.number)
+    _drop(ctx, backup)
     return {"BackupDescription": description(ctx, replace(backup, status="DELETED"))}
 
 
@@ -140,14 +176,13 @@ def list_backups(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     after, limit = req.get("ExclusiveStartBackupArn"), req.get("Limit") or 100
     found: list[dict[str, Any]] = []
     answer: dict[str, Any] = {"BackupSummaries": found}
-    if req.get("BackupType") not in (None, "ALL", "USER"):
-        return answer
+    kind = req.get("BackupType") or "USER"
     skipping = after is not None
     for backup in rows:
         if skipping:
             skipping = backup_arn(ctx, backup) != after
             continue
-        if (low is not None and backup.made < low) or (high is not None and backup.made >= high):
+        if kind not in (backup.kind, "ALL") or (low is not None and backup.made < low) or (high is not None and backup.made >= high):
             continue
         if len(found) == limit:
             answer["LastEvaluatedBackupArn"] = found[-1]["BackupArn"]

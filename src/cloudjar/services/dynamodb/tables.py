@@ -145,12 +145,17 @@ def finish_deletion(ctx: Context, name: str, number: int) -> None:
     ctx.delete(table)
     encryption.release(ctx, table)
     ctx.set_tags(table_arn(ctx, name), {})
-    for space in [number, *[index.number for index in table.indexes]]:
+    kept = table.recovery_since is not None
+    if kept:
+        from cloudjar.services.dynamodb.backups import keep_deleted
+
+        keep_deleted(ctx, table)
+    for space in [*([] if kept else [number]), *[index.number for index in table.indexes]]:
         storage.forget_totals(ctx, space)
         ctx.after(purge, space)
     if table.ttl:
         ctx.after(expiry.forget, number)
-    if table.recovery_since is not None:
+    if kept:
         ctx.after(history.drop, number)
 
 
