@@ -189,3 +189,20 @@ def test_there_are_no_custom_key_stores(kms, aws_error):
             getattr(kms, f"{operation}_custom_key_store{'s' if operation == 'describe' else ''}")(CustomKeyStoreId="cks-1234567890abcdef0")
     with aws_error("NotImplemented"):
         kms.create_custom_key_store(CustomKeyStoreName="mine")
+
+
+def test_a_key_in_use_can_be_kept_from_deletion(world, kms, key, as_user, aws_error):
+    statement = {
+        "Effect": "Allow",
+        "Action": "kms:ScheduleKeyDeletion",
+        "Resource": "*",
+        "Condition": {"NumericGreaterThanEquals": {"kms:TrailingDaysWithoutKeyUsage": "90"}},
+    }
+    ada = as_user("ada", json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    world.clock.advance(days=80)
+    kms.encrypt(KeyId=key, Plaintext=b"x")
+    world.clock.advance(days=20)
+    with aws_error("AccessDeniedException"):
+        ada.schedule_key_deletion(KeyId=key)
+    world.clock.advance(days=71)
+    ada.schedule_key_deletion(KeyId=key)

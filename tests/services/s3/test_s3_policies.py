@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from datetime import timedelta
 
 import pytest
 
@@ -126,3 +127,52 @@ def test_policies_about_nothing_are_refused(s3, bucket, aws_error, actions, reso
     put(["s3:Get*", "s3:List*"], "arn:aws:s3:::photos/*")
     put(["s3:PutObject", "s3:ListBucket"], "arn:aws:s3:::photos*")
     put(["s3:getobject", "s3:ListBucket"], ["arn:aws:s3:::photos", "arn:aws:s3:::photos/a"])
+
+
+@pytest.fixture
+def user(world):
+    """`user(actions, condition)`: a client of a user who may do that under that condition alone."""
+    iam = world.client("iam")
+    iam.create_user(UserName="jane")
+    key = iam.create_access_key(UserName="jane")["AccessKey"]
+
+    def make(actions, condition):
+        statement = {"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName="jane", PolicyName="p", PolicyDocument=policy)
+        return world.client("s3", access_key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+    return make
+
+
+def test_the_account_of_a_bucket_can_be_asked_for(s3, bucket, user, stranger, aws_error):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    stranger.create_bucket(Bucket="theirs")
+    mine = user("s3:*", {"StringEquals": {"s3:ResourceAccount": "000000000000"}})
+    mine.get_object(Bucket=bucket, Key="k")
+    other = user("s3:*", {"StringEquals": {"s3:ResourceAccount": OTHER}})
+    with aws_error("AccessDenied"):
+        other.get_object(Bucket=bucket, Key="k")
+
+
+def test_how_long_a_lock_may_be(world, s3, user, aws_error):
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    s3.put_object(Bucket="locked", Key="k", Body=b"x")
+    jane = user("s3:PutObjectRetention", {"NumericLessThanEquals": {"s3:object-lock-remaining-retention-days": "10"}})
+    now = world.clock.now()
+
+    def lock(days):
+        until = now + timedelta(days=days)
+        jane.put_object_retention(Bucket="locked", Key="k", Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+
+    lock(10)
+    with aws_error("AccessDenied"):
+        lock(12)
+
+
+def test_what_makes_an_object_can_be_told_from_what_prepares_for_it(s3, bucket, user, aws_error):
+    jane = user("s3:PutObject", {"Bool": {"s3:ObjectCreationOperation": "false"}})
+    upload = jane.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    jane.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x")
+    with aws_error("AccessDenied"):
+        jane.put_object(Bucket=bucket, Key="k", Body=b"x")

@@ -10,6 +10,7 @@ from cloudjar.kernel.context import Context
 from cloudjar.services.kms.alias_record import Alias
 from cloudjar.services.kms.grant_record import Grant
 from cloudjar.services.kms.records import Key, MultiRegion
+from cloudjar.services.kms.usage import LastUse
 
 _NOT_CONSTRAINED = frozenset({"CreateGrant", "RetireGrant", "DescribeKey"})
 """The operations of a grant that bring no encryption context."""
@@ -85,6 +86,8 @@ def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> 
     keys |= _grant_keys(req)
     if "PendingWindowInDays" in req or action == "kms:ScheduleKeyDeletion":
         keys["kms:schedulekeydeletionpendingwindowindays"] = str(req.get("PendingWindowInDays", 30))
+    if "ValidTo" in req:
+        keys["kms:validto"] = req["ValidTo"].strftime("%Y-%m-%dT%H:%M:%SZ")
     for member, name in (
         ("PrimaryRegion", "kms:primaryregion"),
         ("ReplicaRegion", "kms:replicaregion"),
@@ -126,6 +129,8 @@ def _grant_keys(req: dict[str, Any]) -> dict[str, Any]:
     kind = next((name for name in ("EncryptionContextEquals", "EncryptionContextSubset") if constraints.get(name)), None)
     if kind:
         keys["kms:grantconstrainttype"] = kind
+    if constraints.get("SourceArn"):
+        keys["kms:grantconstraintsourcearn"] = constraints["SourceArn"]
     return keys
 
 
@@ -143,6 +148,9 @@ def _key_keys(ctx: Context, req: dict[str, Any], action: str, key: Key) -> dict[
     shared = there.get(MultiRegion, key.id) if key.multi_region else None
     if shared is not None:
         keys["kms:multiregionkeytype"] = "PRIMARY" if shared.primary == key.region else "REPLICA"
+    if action in ("kms:ScheduleKeyDeletion", "kms:DisableKey"):
+        last = there.get(LastUse, key.id)
+        keys["kms:trailingdayswithoutkeyusage"] = str((ctx.now - (last.time if last is not None else key.created)).days)
     if action in ("kms:ReEncryptFrom", "kms:ReEncryptTo") and req.get("SourceKeyId"):
         keys["kms:reencryptonsamekey"] = "true" if req["SourceKeyId"] == req.get("DestinationKeyId") else "false"
     return keys

@@ -10,20 +10,15 @@ from cloudjar.kernel.context import Context
 from cloudjar.services.s3 import access_points, errors, public_access
 from cloudjar.services.s3.acls import grants_of, owner_of
 from cloudjar.services.s3.bucket_policies import policy_of
-from cloudjar.services.s3.buckets import ABAC, ENFORCED, Bucket
+from cloudjar.services.s3.buckets import ENFORCED, Bucket
+from cloudjar.services.s3.condition_keys import condition_keys, resource_tags
 from cloudjar.services.s3.grants import USER, statements
 from cloudjar.services.s3.names import canonical_user
-from cloudjar.services.s3.objects import Object, Stored, find_version
+from cloudjar.services.s3.objects import Object
+
+__all__ = ["condition_keys", "resource_policy", "resource_tags"]
 
 _UPLOADS = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
-_SEE_TAGS = frozenset(
-    {
-        "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging", "s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectTagging",
-        "s3:GetObjectVersion", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging",
-        "s3:PutObjectVersionAcl", "s3:PutObjectVersionTagging",
-    }
-)  # fmt: skip
-"""Actions for which s3:ExistingObjectTag is there. Source: Service Authorization Reference."""
 _POLICY_OPERATIONS = frozenset({"PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy"})
 
 
@@ -56,31 +51,6 @@ def _of_access_point(ctx: Context, arn: str) -> ResourcePolicy | None:
     key = access_points.key_in(arn)
     behind = f"{bucket.arn}/{key}" if key else bucket.arn
     return ResourcePolicy(point.account, document, point.arn, beneath=(behind, _of_bucket(ctx, bucket, behind)))
-
-
-def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> dict[str, Any]:
-    """What policies may ask of a request through an access point, and of the tags that an object has."""
-    if access_points.is_arn(arn):
-        point = access_points.find(ctx, arn)
-        return access_points.condition_keys(point) if point is not None else {}
-    keys = {f"s3:buckettag/{tag.lower()}": value for tag, value in resource_tags(ctx, arn).items()}
-    if action not in _SEE_TAGS:
-        return keys
-    name, _, key = arn.split(":", 5)[-1].partition("/")
-    version = req.get("VersionId")
-    stored: Stored | None = ctx.get(Object, name, key) if version is None else None
-    if version is not None:
-        bucket = ctx.get(Bucket, name)
-        stored = find_version(ctx, bucket, key, version) if bucket is not None else None
-    return keys | {f"s3:existingobjecttag/{tag.lower()}": value for tag, value in (stored.tags.items() if stored is not None else ())}
-
-
-def resource_tags(ctx: Context, arn: str) -> dict[str, str]:
-    """The tags that access is judged by: an access point's, and those of a bucket that has switched that on, for its objects as well."""
-    if access_points.is_arn(arn):
-        return ctx.tags(arn.partition("/object/")[0])
-    bucket = ctx.get(Bucket, arn.split(":", 5)[-1].partition("/")[0])
-    return ctx.tags(bucket.arn) if bucket is not None and ABAC in bucket.configured else {}
 
 
 def _of_bucket(ctx: Context, bucket: Bucket, arn: str) -> ResourcePolicy:

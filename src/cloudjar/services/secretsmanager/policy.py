@@ -32,9 +32,14 @@ def _document(secret: Secret) -> str:
 def condition_keys(ctx: Context, req: dict[str, Any], action: str, arn: str) -> dict[str, Any]:
     """The keys that tell about the secret. Source: "Actions, resources, and condition keys for AWS Secrets Manager"."""
     secret = _secret(ctx, arn)
+    asked: dict[str, Any] = {}
+    if req.get("AddReplicaRegions"):
+        asked["secretsmanager:addreplicaregions"] = tuple(place.get("Region") or "" for place in req["AddReplicaRegions"])
+    if action == "secretsmanager:RotateSecret":
+        asked["secretsmanager:modifyrotationrules"] = "true" if req.get("RotationRules") else "false"
     if secret is None:
-        return {}
-    keys: dict[str, Any] = {
+        return asked
+    keys = asked | {
         "secretsmanager:secretid": secret.arn,
         "secretsmanager:secretprimaryregion": secret.primary_region or secret.region,
     }
