@@ -89,6 +89,9 @@ def principal_keys(ctx: Context, principal: Principal) -> Keys:
         }
         if principal.account:
             keys["aws:sourceaccount"] = principal.account
+            # The older key is told by alarms: a topic's own default policy lets in those of its account.
+            if principal.arn == "cloudwatch.amazonaws.com":
+                keys["aws:sourceowner"] = principal.account
             member = membership(ctx, principal.account)
             if member is not None:
                 keys["aws:sourceorgid"] = member.organization

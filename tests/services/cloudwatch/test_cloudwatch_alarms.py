@@ -327,3 +327,25 @@ def test_a_state_that_is_none_is_refused_in_the_models_words(cloudwatch, aws_err
     alarm(cloudwatch)
     with aws_error("ValidationError", "1 validation error detected: Value 'BAD' at 'stateValue' failed to satisfy constraint"):
         cloudwatch.set_alarm_state(AlarmName="a", StateValue="BAD", StateReason="r")
+
+
+def test_an_expression_that_is_none_is_refused_at_once(cloudwatch, aws_error):
+    with aws_error("ValidationError", "Error in expression"):
+        cloudwatch.put_metric_alarm(
+            AlarmName="a",
+            EvaluationPeriods=1,
+            Threshold=1.0,
+            ComparisonOperator="GreaterThanThreshold",
+            Metrics=[{"Id": "e1", "Expression": "FOO(m1) +"}],
+        )
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def test_a_topic_of_the_account_needs_no_policy_for_alarms(world, cloudwatch):
+    sns = world.client("sns")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    alarm(cloudwatch, AlarmActions=[topic])
+    cloudwatch.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="trial")
+    world.settle()
+    [item] = cloudwatch.describe_alarm_history(AlarmName="a", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert item["HistorySummary"] == f"Successfully executed action {topic}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cloudjar.kernel import paging, tags
@@ -13,7 +13,7 @@ from cloudjar.kernel.marks import operation
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.services.cloudwatch import contributors, detectors, errors
 from cloudjar.services.cloudwatch.judging import BANDS
-from cloudjar.services.cloudwatch.queries import check_period, check_queries
+from cloudjar.services.cloudwatch.queries import Run, check_period, check_queries
 from cloudjar.services.cloudwatch.statistics import is_statistic
 
 METRIC, COMPOSITE = "MetricAlarm", "CompositeAlarm"
@@ -41,6 +41,8 @@ class Alarm(Record):
     held: str = ""
     """The state that its actions were last taken in, while those of its present state are suppressed."""
     suppressed_by: str = ""
+    muted_in: str = ""
+    """The state that it was in when its actions were first held by a mute rule."""
     release: str = ""
     """The id of the timer that ends the suppression."""
 
@@ -86,7 +88,7 @@ def put_metric_alarm(ctx: Context, req: dict[str, Any]) -> None:
     if req.get("EvaluateLowSampleCountPercentile") not in (None, "evaluate", "ignore"):
         raise errors.validation("Option for EvaluateLowSampleCountPercentile must be evaluate or ignore.")
     if "Metrics" in req:
-        _check_metrics(req)
+        _check_metrics(ctx, req)
     else:
         _check_one_metric(req)
     if band := _banded(req):
@@ -132,12 +134,15 @@ def _check_one_metric(req: dict[str, Any]) -> None:
         raise errors.validation("Metrics cannot be checked across more than seven days (EvaluationPeriods * Period must be <= 604800).")
 
 
-def _check_metrics(req: dict[str, Any]) -> None:
+def _check_metrics(ctx: Context, req: dict[str, Any]) -> None:
     for member in _ONE_METRIC:
         if member in req:
             raise errors.validation(f"The parameter {member} must not be specified together with Metrics.")
     check_queries(req["Metrics"])
     shown = [query for query in req["Metrics"] if query.get("ReturnData", True) and query["Id"] != req.get("ThresholdMetricId")]
+    if len(shown) == 1:
+        # What is no expression is refused now, not at the first evaluation.
+        Run(ctx, req["Metrics"], ctx.now, ctx.now + timedelta(minutes=1)).results(shown[0])
     if len(shown) != 1:
         raise errors.validation("Exactly one element of the metrics list should return data.")
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cloudjar.kernel import paging
 from cloudjar.kernel.context import Context
-from cloudjar.kernel.errors import not_implemented
+from cloudjar.kernel.errors import AwsError, not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.kernel.paging import PageMembers
 from cloudjar.kernel.records import Record, record
@@ -211,7 +211,11 @@ def _state(ctx: Context, detector: Detector) -> str:
         queries = detector.watched["MetricDataQueries"]
     returned = next(query for query in queries if query.get("ReturnData", True))
     now = ctx.now.astimezone(UTC)
-    found = Run(ctx, queries, now - learns_from(detector), now + _TRAINED_WITH).value(returned["Id"])
+    try:
+        found = Run(ctx, queries, now - learns_from(detector), now + _TRAINED_WITH).value(returned["Id"])
+    except AwsError:
+        # An expression that cannot be evaluated never gets as far as having data.
+        return "PENDING_TRAINING"
     if not isinstance(found, dict) or not found:
         return "PENDING_TRAINING"
     return "TRAINED" if max(found) - min(found) >= anomaly_model.ENOUGH else "TRAINED_INSUFFICIENT_DATA"

@@ -55,8 +55,10 @@ def change(ctx: Context, alarm: Alarm, state: str, reason: str, data: str) -> No
 
 
 def take_actions(ctx: Context, old: Alarm, alarm: Alarm) -> None:
-    """Takes the actions of the state that an alarm is in, if it has its actions enabled."""
-    if alarm.enabled:
+    """Takes the actions of the state that an alarm is in, if it has its actions enabled and no rule mutes it."""
+    from cloudjar.services.cloudwatch.mute_rules import hold
+
+    if alarm.enabled and not hold(ctx, old, alarm):
         for arn in alarm.settings.get(ACTIONS[alarm.state]) or ():
             ctx.effect(act, alarm.name, arn, _message(ctx, old, alarm), _payload(ctx, old, alarm))
 

@@ -1,4 +1,4 @@
-"""Tags of alarms, Contributor Insights rules and dashboards."""
+"""Tags of alarms, mute rules, Contributor Insights rules and dashboards."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from cloudjar.services.cloudwatch import errors
 from cloudjar.services.cloudwatch.alarms import Alarm, alarm_arn
 from cloudjar.services.cloudwatch.dashboards import Dashboard, dashboard_arn
 from cloudjar.services.cloudwatch.insight_rules import InsightRule, rule_arn
+from cloudjar.services.cloudwatch.mute_rules import MuteRule
+from cloudjar.services.cloudwatch.mute_rules import rule_arn as mute_rule_arn
 
-_KINDS: dict[str, tuple[type[Alarm] | type[InsightRule] | type[Dashboard], Callable[[Context, str], str]]] = {
+_KINDS: dict[str, tuple[type[Alarm] | type[InsightRule] | type[Dashboard] | type[MuteRule], Callable[[Context, str], str]]] = {
     "alarm": (Alarm, alarm_arn),
     "insight-rule": (InsightRule, rule_arn),
     "dashboard": (Dashboard, dashboard_arn),
+    "alarm-mute-rule": (MuteRule, mute_rule_arn),
 }
 
 
