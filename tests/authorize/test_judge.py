@@ -23,7 +23,7 @@ def test_a_user_without_policies_may_do_nothing_but_ask_who_it_is(person):
     said = refusal(ann.client("iam").list_users)
     assert said["Code"] == "AccessDenied"
     assert said["Message"] == (
-        f"User: {ann.arn} is not authorized to perform: iam:ListUsers on resource: *"
+        f"User: {ann.arn} is not authorized to perform: iam:ListUsers on resource: arn:aws:iam::000000000000:user/"
         " because no identity-based policy allows the iam:ListUsers action"
     )
 
@@ -304,3 +304,31 @@ def test_the_organization_of_a_services_resource_is_a_condition_key(world):
         sns.publish(TopicArn=topic, Message="hello")
         world.settle()
         assert ("Messages" in sqs.receive_message(QueueUrl=url)) == heard
+
+
+def test_a_list_may_be_allowed_under_a_path(world, person):
+    world.client("iam").create_user(UserName="eva", Path="/team/")
+    lister = person("ann", {"Action": "iam:ListUsers", "Resource": "arn:aws:iam::000000000000:user/team/*"}).client("iam")
+    assert [user["UserName"] for user in lister.list_users(PathPrefix="/team/")["Users"]] == ["eva"]
+    assert refusal(lister.list_users)["Code"] == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("request_", "action"),
+    [({"Tags": [{"Key": "team", "Value": "red"}]}, "sts:TagSession"), ({"SourceIdentity": "ann"}, "sts:SetSourceIdentity")],
+)
+def test_what_a_session_is_labelled_with_wants_an_action_on_both_sides(world, person, request_, action):
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "000000000000"},
+        "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
+    }
+    role = world.client("iam").create_role(
+        RoleName="r", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    ann = person("ann", {"Action": "sts:AssumeRole"})
+    ann.client("sts").assume_role(RoleArn=role, RoleSessionName="job")
+    said = refusal(ann.client("sts").assume_role, RoleArn=role, RoleSessionName="job", **request_)
+    assert said["Message"].endswith(f"{action} on resource: {role} because no identity-based policy allows the {action} action")
+    ann.allow({"Action": ["sts:AssumeRole", action]})
+    ann.client("sts").assume_role(RoleArn=role, RoleSessionName="job", **request_)

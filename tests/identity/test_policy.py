@@ -306,3 +306,24 @@ def test_each_service_has_its_own_code(service_name, protocol, code, status):
     request, decision = explained(USER, f"{service_name}:DoIt", "*", {})
     error = access_denied(service_name, protocol, request, decision)
     assert (error.code, error.status) == (code, status)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "shown"),
+    [
+        ("iam:GetRole", f"arn:aws:iam::{ONE}:role/team/web", "role web"),
+        ("iam:ListAccessKeys", f"arn:aws:iam::{ONE}:user/ann", "user ann"),
+        ("iam:AddUserToGroup", f"arn:aws:iam::{ONE}:group/g", "group g"),
+        ("iam:AddRoleToInstanceProfile", f"arn:aws:iam::{ONE}:instance-profile/ip", "instance profile ip"),
+        ("iam:GetPolicy", "arn:aws:iam::aws:policy/ReadOnlyAccess", "policy arn:aws:iam::aws:policy/ReadOnlyAccess"),
+        ("iam:CreateAccessKey", f"arn:aws:iam::{ONE}:user/ann", "user ann"),
+        ("iam:CreateRole", f"arn:aws:iam::{ONE}:role/web", f"arn:aws:iam::{ONE}:role/web"),
+        ("iam:PassRole", f"arn:aws:iam::{ONE}:role/web", f"arn:aws:iam::{ONE}:role/web"),
+        ("iam:ListUsers", f"arn:aws:iam::{ONE}:user/", f"arn:aws:iam::{ONE}:user/"),
+        ("iam:ListPolicies", f"arn:aws:iam::{ONE}:policy/team/", "policy path /team/"),
+        ("iam:DeleteVirtualMFADevice", f"arn:aws:iam::{ONE}:mfa/ann", f"arn:aws:iam::{ONE}:mfa/ann"),
+    ],
+)
+def test_iam_names_its_resources_its_own_way(action, resource, shown):
+    said = denial_message(AuthzRequest(USER, action, resource, {}), Decision(False))
+    assert f"is not authorized to perform: {action} on resource: {shown} because no identity-based policy allows" in said

@@ -26,6 +26,9 @@ _ABSENT: dict[PolicyType, str] = {
     "rcp": "resource control policy",
     "trust": "role trust policy",
 }
+_SHORT = {"user": "user", "role": "role", "group": "group", "instance-profile": "instance profile", "policy": "policy"}
+_MADE = frozenset({"User", "Role", "Group", "InstanceProfile", "Policy", "ServiceLinkedRole"})
+"""What IAM's Create... operations make: as yet, it has an ARN only."""
 # Services that leave a "*" resource out of the sentence.
 _SILENT_ABOUT_ALL = frozenset({"ec2", "secretsmanager", "ssm", "s3"})
 
@@ -42,10 +45,21 @@ def denial_message(request: AuthzRequest, decision: Decision) -> str:
     if request.principal.kind == "anonymous" and service == "s3":
         return "Access Denied"
     who = "anonymous" if request.principal.kind == "anonymous" else request.principal.arn
-    resource = f'"{request.resource}"' if service == "s3" else request.resource
+    resource = f'"{request.resource}"' if service == "s3" else _short(action, request.resource) if service == "iam" else request.resource
     place = "" if request.resource == "*" and service in _SILENT_ABOUT_ALL else f" on resource: {resource}"
     told = f"User: {who} is not authorized to perform: {action}{place} {reason(decision, action)}"
     return f"{told}: {decision.policy}" if _names_policy(request, decision) else told
+
+
+def _short(action: str, arn: str) -> str:
+    """How IAM writes what an action is about: "role web" for what should be there, the ARN for what is to be made or handed on."""
+    kind, _, rest = arn.split(":", 5)[-1].partition("/")
+    name = rest.rpartition("/")[2]
+    if kind == "policy" and action == "iam:ListPolicies":
+        return f"policy path /{rest}"
+    if not name or kind not in _SHORT or action == "iam:PassRole" or action.removeprefix("iam:Create") in _MADE:
+        return arn
+    return f"policy {arn}" if kind == "policy" else f"{_SHORT[kind]} {name}"
 
 
 def _names_policy(request: AuthzRequest, decision: Decision) -> bool:

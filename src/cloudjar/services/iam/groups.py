@@ -48,7 +48,7 @@ def get_group(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"Group": group_to_wire(group), **naming.page_of(req, "Users", users, lambda user: user.name, listed_user)}
 
 
-@operation()
+@operation(on=naming.listed("group"))
 def list_groups(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return naming.page(ctx, req, ctx.where(Group).filtered(naming.under(req.get("PathPrefix"))), group_to_wire)
 

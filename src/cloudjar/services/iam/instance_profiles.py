@@ -101,7 +101,7 @@ def get_instance_profile(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"InstanceProfile": profile_to_wire(ctx, find_profile(ctx, req["InstanceProfileName"]))}
 
 
-@operation()
+@operation(on=naming.listed("instance-profile"))
 def list_instance_profiles(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     rows = ctx.where(InstanceProfile).filtered(naming.under(req.get("PathPrefix")))
     return naming.page(ctx, req, rows, lambda profile: listed_profile(ctx, profile))

@@ -24,6 +24,11 @@ def arn(ctx: Context, kind: str, path: str, name: str) -> str:
     return ctx.arn("iam", f"{kind}{path}{name}", region="")
 
 
+def listed(kind: str) -> Callable[[Context, dict[str, Any]], str]:
+    """What IAM is asked about for a list of users, roles ...: all under the path that it is of, "arn:aws:iam::111122223333:user/team/"."""
+    return lambda ctx, req: arn(ctx, kind, req.get("PathPrefix") or "/", "")
+
+
 def check_arn(ctx: Context, text: str, kind: str) -> None:
     """Raises InvalidInput unless a request's ARN is one of IAM's, of this partition and this kind ("policy")."""
     head, _, resource = text.partition("::")

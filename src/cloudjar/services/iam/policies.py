@@ -176,7 +176,7 @@ def get_policy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"Policy": policy_to_wire(ctx, find_any(ctx, req["PolicyArn"]))}
 
 
-@operation()
+@operation(on=naming.listed("policy"))
 def list_policies(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     scope = req.get("Scope") or "All"
     found: list[Policy | ManagedPolicy] = []

@@ -94,7 +94,7 @@ def get_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"Role": role_to_wire(ctx, find_role(ctx, req["RoleName"]))}
 
 
-@operation()
+@operation(on=naming.listed("role"))
 def list_roles(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return naming.page(ctx, req, ctx.where(Role).filtered(naming.under(req.get("PathPrefix"))), listed_role)
 

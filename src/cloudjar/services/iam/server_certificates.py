@@ -98,7 +98,7 @@ def get_server_certificate(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"ServerCertificate": wire | tags.to_wire(ctx, certificate.arn)}
 
 
-@operation()
+@operation(on=naming.listed("server-certificate"))
 def list_server_certificates(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return naming.page(ctx, req, ctx.where(ServerCertificate).filtered(naming.under(req.get("PathPrefix"))), metadata)
 

@@ -60,7 +60,7 @@ def get_user(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return {"User": user_to_wire(ctx, find_user(ctx, naming.user_name(ctx, req)))}
 
 
-@operation()
+@operation(on=naming.listed("user"))
 def list_users(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     return naming.page(ctx, req, ctx.where(User).filtered(naming.under(req.get("PathPrefix"))), listed_user)
 

@@ -24,7 +24,19 @@ def role_arn(ctx: Context, req: dict[str, Any]) -> str:
     return arn
 
 
-@operation(on=role_arn)
+def asks(ctx: Context, req: dict[str, Any]) -> dict[str, str]:
+    """What IAM is asked about: tags, passed or brought along, and a source identity want actions of their own."""
+    arn = role_arn(ctx, req)
+    parent = sessions.callers_session(ctx)
+    wanted = {"sts:AssumeRole": arn}
+    if req.get("Tags") or (parent and parent.transitive_tags):
+        wanted["sts:TagSession"] = arn
+    if req.get("SourceIdentity") or (parent and parent.source_identity):
+        wanted["sts:SetSourceIdentity"] = arn
+    return wanted
+
+
+@operation(on=asks)
 def assume_role(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     role = trust.find_role(ctx, req["RoleArn"], "sts:AssumeRole")
     if ctx.principal.kind == "root" and ctx.principal.access_key.startswith(("AKIA", "ASIA")):
