@@ -143,3 +143,15 @@ def test_whoever_may_not_use_a_key_makes_no_table_with_it(world, dynamodb, aws_e
     user = world.client("dynamodb", access_key=made_key["AccessKeyId"], secret=made_key["SecretAccessKey"])
     with aws_error("ValidationException", "kms:DescribeKey"):
         made(user, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key})
+
+
+def test_a_table_that_is_provisioned_again_says_so_of_its_indexes_too(world, dynamodb, table, aws_error):
+    units = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 3}
+    with aws_error("ValidationException", "ProvisionedThroughput must be specified for index: by-kind"):
+        dynamodb.update_table(TableName=table, BillingMode="PROVISIONED", ProvisionedThroughput=units)
+    update = {"Update": {"IndexName": "by-kind", "ProvisionedThroughput": units}}
+    answer = dynamodb.update_table(
+        TableName=table, BillingMode="PROVISIONED", ProvisionedThroughput=units, GlobalSecondaryIndexUpdates=[update]
+    )
+    (index,) = answer["TableDescription"]["GlobalSecondaryIndexes"]
+    assert index["ProvisionedThroughput"]["WriteCapacityUnits"] == 3

@@ -81,6 +81,8 @@ def _billed(ctx: Context, table: Table, req: dict[str, Any]) -> Table:
             raise errors.invalid_parameters("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
         return table
     read, write = checks.check_throughput(billing, wanted, "table")
+    if table.billing != billing:
+        _check_indexes_provisioned(table, req)
     if table.billing == billing and (read, write) == (table.read_units, table.write_units):
         raise errors.invalid(
             "The provisioned throughput for the table will not change. The requested value equals the current value. "
@@ -91,6 +93,15 @@ def _billed(ctx: Context, table: Table, req: dict[str, Any]) -> Table:
     return replace(
         table, billing=billing, read_units=read, write_units=write, on_demand={} if table.billing != billing else table.on_demand
     )
+
+
+def _check_indexes_provisioned(table: Table, req: dict[str, Any]) -> None:
+    """A table that is no longer on demand says what each of its global indexes is provisioned for."""
+    updates = [update["Update"] for update in req.get("GlobalSecondaryIndexUpdates") or () if "Update" in update]
+    given = {update["IndexName"] for update in updates if update.get("ProvisionedThroughput")}
+    for index in table.indexes:
+        if not index.local and index.name not in given:
+            raise errors.invalid_parameters(f"ProvisionedThroughput must be specified for index: {index.name}")
 
 
 def _indexed(ctx: Context, table: Table, req: dict[str, Any]) -> Table:
