@@ -177,3 +177,27 @@ def test_what_cannot_be_replicated_is_told(world, s3, versioned, far, replicate)
 def test_a_rule_with_unknown_words_is_malformed(replicate, aws_error, wrong):
     with aws_error("MalformedXML"):
         replicate(rule(**wrong))
+
+
+V2 = {"Filter": {}, "Priority": 1, "DeleteMarkerReplication": {"Status": "Disabled"}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "destination", "code"),
+    [
+        ({**V2, "Filter": {"Tag": {"Key": "a", "Value": "b"}}, "DeleteMarkerReplication": {"Status": "Enabled"}}, {}, "InvalidRequest"),
+        ({**V2, "Prefix": ""}, {}, "MalformedXML"),
+        (V2, {"ReplicationTime": {"Status": "Enabled", "Time": {"Minutes": 15}}}, "InvalidRequest"),
+        (V2, {"Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 10}}}, "InvalidArgument"),
+        (V2, {"EncryptionConfiguration": {"ReplicaKmsKeyID": "alias/a"}}, "InvalidRequest"),
+        ({**V2, "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}, {}, "InvalidRequest"),
+        (V2, {"Bucket": "there"}, "InvalidArgument"),
+    ],
+)
+def test_rules_that_s3_does_not_take(s3, versioned, aws_error, rule, destination, code):
+    s3.create_bucket(Bucket="there")
+    s3.put_bucket_versioning(Bucket="there", VersioningConfiguration={"Status": "Enabled"})
+    wanted = {"Status": "Enabled", **rule, "Destination": {"Bucket": "arn:aws:s3:::there", **destination}}
+    configuration = {"Role": "arn:aws:iam::000000000000:role/r", "Rules": [wanted]}
+    with aws_error(code):
+        s3.put_bucket_replication(Bucket=versioned, ReplicationConfiguration=configuration)

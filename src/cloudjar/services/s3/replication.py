@@ -16,8 +16,8 @@ from cloudjar.services.s3.buckets import ENFORCED, Bucket, bucket_arn, find_buck
 from cloudjar.services.s3.configurations import absent, configuration, configure, unconfigure
 from cloudjar.services.s3.encryption import CUSTOMER, begin, open_key
 from cloudjar.services.s3.extents import reseal
-from cloudjar.services.s3.metadata import STORAGE_CLASSES
 from cloudjar.services.s3.objects import NULL, Object, Stored, find_object, find_version, remove, store
+from cloudjar.services.s3.replication_rules import check
 
 KIND = "replication"
 PRINCIPAL = "s3.amazonaws.com"
@@ -38,39 +38,11 @@ def put_bucket_replication(ctx: Context, req: dict[str, Any]) -> None:
         raise errors.invalid_argument("Rule Id must be unique. Found same Id for more than one rule")
     kept = [rule | {"ID": rule.get("ID") or ctx.ids.uuid()} for rule in rules]
     for rule in kept:
-        _check(ctx, bucket, rule)
+        check(ctx, bucket, rule)
     priorities = [rule["Priority"] for rule in kept if "Priority" in rule]
     if len(set(priorities)) < len(priorities):
         raise errors.invalid_request("Found duplicate priorities across rules")
     configure(ctx, bucket, KIND, {**wanted, "Rules": kept})
-
-
-def _check(ctx: Context, bucket: Bucket, rule: dict[str, Any]) -> None:
-    destination = rule["Destination"]
-    switches = (
-        rule,
-        rule.get("DeleteMarkerReplication"),
-        (rule.get("SourceSelectionCriteria") or {}).get("SseKmsEncryptedObjects"),
-        (rule.get("SourceSelectionCriteria") or {}).get("ReplicaModifications"),
-    )
-    if any(switch is not None and switch.get("Status") not in ("Enabled", "Disabled") for switch in switches):
-        raise errors.malformed_xml()
-    if destination.get("StorageClass", "STANDARD") not in STORAGE_CLASSES:
-        raise errors.malformed_xml()
-    if (rule.get("ExistingObjectReplication") or {}).get("Status") == "Enabled":
-        # S3 takes it no more: existing objects are replicated by a batch job.
-        raise errors.invalid_request("ExistingObjectReplication is not supported. Use S3 Batch Replication to replicate existing objects.")
-    if "Filter" in rule and ("Priority" not in rule or "DeleteMarkerReplication" not in rule):
-        raise errors.invalid_request(
-            "Priority and DeleteMarkerReplication must be specified for this version of Cross Region Replication configuration."
-        )
-    target = ctx.get(Bucket, destination["Bucket"].rpartition(":")[2])
-    if target is None or target.name == bucket.name:
-        raise errors.invalid_request(
-            "Destination bucket must exist." if target is None else "Destination bucket cannot be the same as the source bucket."
-        )
-    if target.versioning != "Enabled":
-        raise errors.invalid_request("Destination bucket must have versioning enabled.")
 
 
 @operation(on=bucket_arn)
