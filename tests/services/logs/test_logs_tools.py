@@ -140,3 +140,30 @@ def test_a_search_finds_all_of_many_events_of_one_time(world, logs):
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName="app", PaginationConfig={"PageSize": 700})
     found = [event["eventId"] for page in pages for event in page["events"]]
     assert len(found) == len(set(found)) == 3000
+
+
+def test_a_group_has_a_policy_of_its_own_with_revisions(world, logs, aws_error):
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "logs:CreateLogStream", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    logs.create_log_group(logGroupName="other")
+    first = logs.put_resource_policy(resourceArn=GROUP, policyDocument=document)["revisionId"]
+    with aws_error("OperationAbortedException"):
+        logs.put_resource_policy(resourceArn=GROUP, policyDocument=document)
+    second = logs.put_resource_policy(resourceArn=GROUP, policyDocument=document, expectedRevisionId=first)["revisionId"]
+    assert second != first
+    [told] = logs.describe_resource_policies(resourceArn=GROUP)["resourcePolicies"]
+    assert (told["policyScope"], told["resourceArn"], told["revisionId"]) == ("RESOURCE", GROUP, second)
+    assert logs.describe_resource_policies()["resourcePolicies"] == []
+    iam = world.client("iam")
+    iam.create_user(UserName="u")
+    allow = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    user = world.client("logs", access_key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    user.create_log_stream(logGroupName="other", logStreamName="two")
+    with aws_error("AccessDeniedException"):
+        user.create_log_stream(logGroupName="app", logStreamName="two")
+    with aws_error("OperationAbortedException"):
+        logs.delete_resource_policy(resourceArn=GROUP, expectedRevisionId=first)
+    logs.delete_resource_policy(resourceArn=GROUP, expectedRevisionId=second)
+    user.create_log_stream(logGroupName="app", logStreamName="two")

@@ -147,6 +147,7 @@ def delete_log_group(ctx: Context, req: dict[str, Any]) -> None:
     from cloudjar.services.logs.data_protection import DataProtection
     from cloudjar.services.logs.index_policies import IndexPolicy
     from cloudjar.services.logs.metric_filters import MetricFilter
+    from cloudjar.services.logs.resource_policies import GroupPolicy
     from cloudjar.services.logs.streams import LogStream
     from cloudjar.services.logs.subscriptions import Subscription
     from cloudjar.services.logs.transformers import Transformer
@@ -159,7 +160,7 @@ def delete_log_group(ctx: Context, req: dict[str, Any]) -> None:
         ctx.delete(metric_filter)
     for subscription in list(ctx.where(Subscription, group=group.uid)):
         ctx.delete(subscription)
-    for kind in (DataProtection, IndexPolicy, Transformer):
+    for kind in (DataProtection, GroupPolicy, IndexPolicy, Transformer):
         if setting := ctx.get(kind, group.uid):
             ctx.delete(setting)
     ctx.set_tags(group_arn(ctx, group.name), {})
