@@ -196,6 +196,17 @@ def test_another_function_is_called_as_the_functions_role(durables: Durables, fu
     assert "ChainedInvokeSucceeded" in durables.history(arn)
 
 
+def test_another_durable_function_is_waited_for(durables: Durables, world: LocalWorld) -> None:
+    durables.make("d.wait_for('w', Type='WAIT', WaitOptions={'WaitSeconds': 60})\nreturn d.input + 1", name="inner", seconds=2000)
+    durables.make("return d.wait_for('call', Type='CHAINED_INVOKE', Payload='41', ChainedInvokeOptions={'FunctionName': 'inner:$LATEST'})")
+    world.clock.freeze()
+    arn = durables.start()
+    assert durables.get(arn)["Status"] == "RUNNING"
+    world.clock.advance(seconds=60)
+    world.settle()
+    assert durables.get(arn)["Result"] == '"42"'
+
+
 def test_a_name_is_for_one_payload(durables: Durables, aws_error: Any) -> None:
     durables.make("return d.input")
     first = durables.start(1, DurableExecutionName="once")

@@ -52,6 +52,8 @@ class DurableExecution(Record):
     is_timeout_paused: bool = False
     extra_seconds: float = 0.0
     """What pauses have added to the time that it may take."""
+    caller: tuple[str, str] | None = None
+    """The execution and the operation that wait for it, where it is a chained invocation."""
     checkpoint: tuple[str, str, int] | None = None
     """The last checkpoint's client token, its checkpoint token, and the turn of that: it may be sent again."""
 
@@ -113,12 +115,14 @@ def finish(
     ctx: Context, execution: DurableExecution, status: str, *, result: str | None = None, error: dict[str, Any] | None = None
 ) -> DurableExecution:
     """Ends an execution, whoever ends it; keeps its history for as long as its function wants it."""
-    from cloudjar.services.lambda_.durable_runs import Runs
+    from cloudjar.services.lambda_.durable_runs import Runs, tell_caller
 
     words = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "TIMED_OUT": "TimedOut", "STOPPED": "Stopped"}
     execution = durable_history.note(ctx, execution, f"Execution{words[status]}", execution.id, result=result, error=error)
     ended = ctx.put(replace(execution, status=status, ended=ctx.now, result=result, error=error, turn=execution.turn + 1))
     ctx.after(forget, execution.id, seconds=execution.retention_days * 86_400, housekeeping=True)
+    if execution.caller is not None:
+        ctx.effect(tell_caller, execution.id)
     runs = ctx.world.part(Runs)
     ctx.on_commit(lambda: runs.tell(execution.id))
     return ended

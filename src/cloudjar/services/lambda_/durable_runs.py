@@ -15,7 +15,7 @@ from cloudjar.services.lambda_ import durable_executions, durable_history, durab
 from cloudjar.services.lambda_.durable_executions import ENDED, DurableExecution, durable_arn
 from cloudjar.services.lambda_.functions import find_function, find_version
 from cloudjar.services.lambda_.invocation import Invocation
-from cloudjar.services.lambda_.names import function_arn
+from cloudjar.services.lambda_.names import function_arn, named
 from cloudjar.services.lambda_.pool import Pool
 
 if TYPE_CHECKING:
@@ -217,14 +217,25 @@ async def call(ctx: Context, execution_id: str, id: str) -> None:
         if execution is None or one is None or one.status != "STARTED" or execution.status in ENDED:
             return
         role = find_version(ctx, execution.function, execution.version).role
+        is_durable = _is_durable(ctx, one.function)
         acting = ctx.at(principal=ctx.assume(role, "lambda.amazonaws.com").principal)
     request: dict[str, Any] = {"FunctionName": one.function, "Payload": (one.payload or "null").encode()}
     if one.tenant:
         request["TenantId"] = one.tenant
+    if is_durable:
+        # It may wait for long: it tells when it is over.
+        request["InvocationType"] = "Event"
     status = "SUCCEEDED"
     outcome: dict[str, Any] = {}
     try:
         answer = await acting.call_async("lambda", "Invoke", request)
+        if is_durable:
+            with ctx.transaction():
+                called = durable_executions.find_execution(ctx, answer["DurableExecutionArn"])
+                ctx.put(replace(called, caller=(execution_id, id)))
+                if called.status in ENDED:
+                    ctx.effect(tell_caller, called.id)
+            return
         if answer.get("FunctionError"):
             status, outcome = "FAILED", {"error": _error(answer["Payload"])}
         else:
@@ -233,3 +244,27 @@ async def call(ctx: Context, execution_id: str, id: str) -> None:
         status, outcome = "FAILED", {"error": {"ErrorType": error.code, "ErrorMessage": error.message}}
     with ctx.transaction():
         durable_operations.end_from_outside(ctx, execution_id, id, status, **outcome)
+
+
+def _is_durable(ctx: Context, function: str) -> bool:
+    """Whether a function of this account, named as callers name functions, is durable."""
+    try:
+        who = named(ctx, {"FunctionName": function})
+        return find_version(ctx, who.name, who.qualifier).durable is not None
+    except AwsError:
+        # Whoever calls it will learn of it.
+        return False
+
+
+@effect
+async def tell_caller(ctx: Context, id: str) -> None:
+    """A durable function that another one has called is over."""
+    with ctx.transaction():
+        called = ctx.get(DurableExecution, id)
+        if called is None or called.caller is None:
+            return
+        if called.status == "SUCCEEDED":
+            durable_operations.end_from_outside(ctx, *called.caller, "SUCCEEDED", result=called.result)
+        else:
+            status = called.status if called.status == "TIMED_OUT" else "FAILED"
+            durable_operations.end_from_outside(ctx, *called.caller, status, error=called.error or {})

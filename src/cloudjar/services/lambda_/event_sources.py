@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation, timer
 from cloudjar.kernel.records import Record, record, replace
 from cloudjar.kernel.watches import unwatch, watch
@@ -131,6 +132,8 @@ def create_event_source_mapping(ctx: Context, req: dict[str, Any]) -> dict[str, 
     find_function(ctx, who.name, who.qualifier)
     version = find_version(ctx, who.name, who.qualifier)
     tenancy.refuse(ctx, who.name, "An event source mapping")
+    if version.durable is not None:
+        raise not_implemented("lambda", "CreateEventSourceMapping", "durable functions as targets of event source mappings")
     settings = event_source_settings.settings(ctx, req, source)
     check_tags(req.get("Tags") or {})
     acting = event_source_settings.check_source(ctx, source, version)

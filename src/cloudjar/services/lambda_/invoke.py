@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import msgspec
 
 from cloudjar.kernel.context import Context
+from cloudjar.kernel.errors import not_implemented
 from cloudjar.kernel.marks import operation
 from cloudjar.services.lambda_ import aliases, durable_executions, durable_runs, errors, hot_reload, provisioned, recursion, tenancy
 from cloudjar.services.lambda_.asynchronous import accept
@@ -147,6 +148,8 @@ async def stream_from(ctx: Context, who: Named, payload: bytes, context: str = "
         reserved = find_function(ctx, who.name, who.qualifier).reserved_concurrency
         version = aliases.route(ctx, who.name, who.qualifier) if who.qualifier else find_version(ctx, who.name)
         tenancy.check_call(version, tenant)
+        if version.durable is not None:
+            raise not_implemented("lambda", "InvokeWithResponseStream", "durable functions, also by their URLs")
         request_id = ctx.call_info.request_id or ctx.ids.uuid()
         arn = function_arn(ctx, who.name, who.qualifier)
         invocation = Invocation(request_id, payload, arn, trace_id(ctx, version, request_id), context, tenant, stream=stream)
