@@ -323,3 +323,26 @@ def test_a_name_that_is_taken_there_fails_unless_it_may_be_overwritten(secrets, 
     answer = secrets.replicate_secret_to_regions(**place, ForceOverwriteReplicaSecret=True)
     assert answer["ReplicationStatus"][0]["Status"] == "InSync"
     assert read(europe, "app/db") == "one"
+
+
+def test_another_account_reads_only_what_its_key_can_be_shared_with(world, secrets, aws_error):
+    other = world.client("secretsmanager", access_key="222222222222")
+    allow = {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Resource": "*"}
+
+    def policy(action):
+        return json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Action": action}]})
+
+    default = secrets.create_secret(Name="default", SecretString="x")["ARN"]
+    secrets.put_resource_policy(SecretId=default, ResourcePolicy=policy("secretsmanager:GetSecretValue"))
+    with aws_error(
+        "InvalidRequestException", "You can't access a secret from a different AWS account if you encrypt the secret with the default"
+    ):
+        other.get_secret_value(SecretId=default)
+    kms = world.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    own = json.loads(kms.get_key_policy(KeyId=key)["Policy"])
+    own["Statement"].append({**allow, "Action": "kms:Decrypt"})
+    kms.put_key_policy(KeyId=key, Policy=json.dumps(own))
+    shared = secrets.create_secret(Name="shared", SecretString="x", KmsKeyId=key)["ARN"]
+    secrets.put_resource_policy(SecretId=shared, ResourcePolicy=policy("secretsmanager:GetSecretValue"))
+    assert other.get_secret_value(SecretId=shared)["SecretString"] == "x"

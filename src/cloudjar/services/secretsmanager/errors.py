@@ -220,3 +220,8 @@ def password_too_short() -> AwsError:
 
 def no_characters() -> AwsError:
     return parameter("No characters are left to make a password of.")
+
+
+def default_key_of_another_account() -> AwsError:
+    words = "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key."
+    return request(words)

@@ -58,7 +58,9 @@ def seal_under(ctx: Context, key: str, version: Version, value: bytes) -> Versio
 
 
 def unseal(ctx: Context, version: Version) -> bytes:
-    """A version's value; DecryptionFailure, or KMS's AccessDeniedException."""
+    """A version's value; DecryptionFailure, KMS's AccessDeniedException, or InvalidRequestException for another account's default key."""
+    if not version.kms_key and ctx.principal.account not in ("", version.arn.split(":")[4]):
+        raise errors.default_key_of_another_account()
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     request = {"CiphertextBlob": version.wrapped_key, "EncryptionContext": _context(version)}
