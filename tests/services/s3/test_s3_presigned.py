@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from urllib.parse import urlsplit
 
 import boto3
@@ -80,3 +81,20 @@ def test_a_url_ends(s3, bucket, sign):
     status, _, body = fetch(sign("get_object", expires=-5, Bucket=bucket, Key="k"))
     assert status in (400, 403)
     assert b"<Code>AccessDenied</Code>" in body or b"<Code>AuthorizationQueryParametersError</Code>" in body
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_a_url_that_a_placeholder_signed_ends_too(world, s3, bucket, version):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    config = Config(signature_version=version, s3={"addressing_style": "path"})
+    client = boto3.client(
+        "s3", endpoint_url=world.endpoint, config=config, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"}, ExpiresIn=60)
+    assert fetch(url)[2] == b"1"
+    if version == "s3":
+        old = re.sub("Expires=[0-9]+", "Expires=1700000000", url)
+    else:
+        old = re.sub("X-Amz-Date=[0-9]{8}", "X-Amz-Date=20250101", re.sub("%2F[0-9]{8}%2F", "%2F20250101%2F", url))
+    status, _, body = fetch(old)
+    assert (status, b"<Message>Request has expired</Message>" in body) == (403, True)

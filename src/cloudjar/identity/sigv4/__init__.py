@@ -7,7 +7,15 @@ Pure functions over `Request` values. Source: "AWS Signature Version 4 for API r
 from cloudjar.identity.sigv4.chunks import ChunkVerifier
 from cloudjar.identity.sigv4.credentials import V4A, Credentials, parse_credentials, parse_post
 from cloudjar.identity.sigv4.problems import Kind, SignatureProblem, to_aws_error
-from cloudjar.identity.sigv4.signature import SigningKeys, check_region_set, check_scope, declared_payload, verify, verify_post
+from cloudjar.identity.sigv4.signature import (
+    SigningKeys,
+    check_presigned,
+    check_region_set,
+    check_scope,
+    declared_payload,
+    verify,
+    verify_post,
+)
 
 __all__ = [
     "V4A",
@@ -16,6 +24,7 @@ __all__ = [
     "Kind",
     "SignatureProblem",
     "SigningKeys",
+    "check_presigned",
     "check_region_set",
     "check_scope",
     "declared_payload",

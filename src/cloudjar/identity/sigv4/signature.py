@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from cloudjar.identity.sigv4 import ecdsa, version2
 from cloudjar.identity.sigv4.canonical import RAW_PATHS, canonical_headers, canonical_path, canonical_query
-from cloudjar.identity.sigv4.credentials import V4A, Credentials
+from cloudjar.identity.sigv4.credentials import V4A, Credentials, parse_credentials
 from cloudjar.identity.sigv4.problems import SignatureProblem
 from cloudjar.identity.sigv4.version2 import http_date
 from cloudjar.wire.http import Request
@@ -101,6 +101,17 @@ def verify(
         if hmac.compare_digest(expected, credentials.signature.encode("ascii", "replace").decode()):
             return
     raise _mismatch(credentials, canonical, to_sign)
+
+
+def check_presigned(request: Request, now: float) -> None:
+    """Raise SignatureProblem for a presigned URL of S3 that is over, or that does not parse, whoever signed it; `now` is wall time."""
+    credentials = parse_credentials(request)
+    if credentials is None:
+        return
+    if credentials.form == "v2-query":
+        version2.check_expiry(credentials, now)
+    elif credentials.form == "query" and now > request_time(credentials) + credentials.expires:
+        _check_time(credentials, now, raw=True)
 
 
 def canonical_request(request: Request, credentials: Credentials, payload: str) -> str:

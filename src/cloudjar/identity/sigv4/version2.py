@@ -29,12 +29,17 @@ _SUBRESOURCES = frozenset(
 # fmt: on
 
 
+def check_expiry(credentials: Credentials, now: float) -> None:
+    """Raise SignatureProblem for a presigned URL whose time is over. `now` is wall epoch seconds."""
+    if now > credentials.expires:
+        members = {"Expires": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(credentials.expires)), "ServerTime": _long(now)}
+        raise SignatureProblem("expired", members=members, query=True)
+
+
 def verify(request: Request, credentials: Credentials, secret: str, now: float, virtual_bucket: str) -> None:
     """Raise SignatureProblem unless `secret` signed this request and its time has not passed. `now` is wall epoch seconds."""
     if credentials.form == "v2-query":
-        if now > credentials.expires:
-            members = {"Expires": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(credentials.expires)), "ServerTime": _long(now)}
-            raise SignatureProblem("expired", members=members, query=True)
+        check_expiry(credentials, now)
         when = str(credentials.expires)
     else:
         _check_skew(credentials.timestamp, now)
