@@ -155,3 +155,14 @@ def test_a_table_that_is_provisioned_again_says_so_of_its_indexes_too(world, dyn
     )
     (index,) = answer["TableDescription"]["GlobalSecondaryIndexes"]
     assert index["ProvisionedThroughput"]["WriteCapacityUnits"] == 3
+
+
+def test_a_new_index_does_not_change_the_type_of_a_key(dynamodb, table, aws_error):
+    create = {"Create": {"IndexName": "new", "KeySchema": keys("kind"), "Projection": {"ProjectionType": "ALL"}}}
+    definitions = [{"AttributeName": "kind", "AttributeType": "N"}]
+    with aws_error("ValidationException", "kind cannot be changed from S to N"):
+        dynamodb.update_table(TableName=table, AttributeDefinitions=definitions, GlobalSecondaryIndexUpdates=[create])
+    with aws_error("ValidationException", "At least one of"):
+        dynamodb.update_table(TableName=table, GlobalSecondaryIndexUpdates=[])
+    described = dynamodb.describe_table(TableName=table)["Table"]
+    assert {"AttributeName": "kind", "AttributeType": "S"} in described["AttributeDefinitions"]

@@ -237,6 +237,10 @@ def table_protected(arn: str) -> AwsError:
     return invalid(f"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first: {arn}")
 
 
+def key_type_changed(name: str, old: str, new: str) -> AwsError:
+    return invalid_parameters(f"The type of the key attribute {name} cannot be changed from {old} to {new}")
+
+
 def unusable_key(detail: str) -> AwsError:
     return invalid_parameters(f"KMS key cannot be used: {detail}")
 

@@ -28,7 +28,7 @@ def update_table(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if req.get(member):
             raise not_implemented("dynamodb", "UpdateTable", member)
     ctx, table = named_table(ctx, req["TableName"])
-    if not req.keys() - {"TableName", "AttributeDefinitions"}:
+    if not {member for member, value in req.items() if value != []} - {"TableName", "AttributeDefinitions"}:
         raise errors.invalid(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or "
             "ReplicaUpdates is required"
@@ -105,7 +105,11 @@ def _check_indexes_provisioned(table: Table, req: dict[str, Any]) -> None:
 
 
 def _indexed(ctx: Context, table: Table, req: dict[str, Any]) -> Table:
-    types = table.types | checks.attribute_types(req.get("AttributeDefinitions"))
+    defined = checks.attribute_types(req.get("AttributeDefinitions"))
+    for name, type_ in defined.items():
+        if table.types.get(name, type_) != type_:
+            raise errors.key_type_changed(name, table.types[name], type_)
+    types = table.types | defined
     updates = req["GlobalSecondaryIndexUpdates"]
     if sum("Update" not in update for update in updates) > 1 or (
         any("Update" not in update for update in updates) and any(index.status != "ACTIVE" for index in table.indexes)
