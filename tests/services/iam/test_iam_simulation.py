@@ -146,3 +146,18 @@ def test_a_scenario_insists_on_its_resources(iam):
     with pytest.raises(ClientError) as caught:
         iam.simulate_custom_policy(**wanted, ResourceArns=arns[:3])
     assert "network-interface" in caught.value.response["Error"]["Message"]
+
+
+def test_what_nobody_in_particular_lacks_is_missing(iam):
+    text = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"StringEquals": {"aws:username": "ann"}}},
+        }
+    )
+    request = {"PolicyInputList": [text], "ActionNames": ["s3:GetObject"]}
+    (result,) = iam.simulate_custom_policy(**request)["EvaluationResults"]
+    assert (result["EvalDecision"], result["MissingContextValues"]) == ("implicitDeny", ["aws:username"])
+    given = {"ContextKeyName": "aws:username", "ContextKeyType": "string", "ContextKeyValues": ["ann"]}
+    (result,) = iam.simulate_custom_policy(**request, ContextEntries=[given])["EvaluationResults"]
+    assert (result["EvalDecision"], result["MissingContextValues"]) == ("allowed", [])

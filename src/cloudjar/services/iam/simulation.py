@@ -104,9 +104,12 @@ def _simulate(
         if not req.get("CallerArn") and "PolicySourceArn" not in req:
             raise errors.invalid_input("CallerArn must be provided when a ResourcePolicy is specified.")
         resource = (_source("ResourcePolicy", "resource", req["ResourcePolicy"], "resource"),)
-    keys: Keys = {"aws:principalarn": caller.arn, "aws:principalaccount": caller.account, "aws:userid": caller.user_id}
-    if caller.kind == "user":
-        keys["aws:username"] = caller.arn.rpartition("/")[2]
+    keys: Keys = {}
+    if req.get("CallerArn") or "PolicySourceArn" in req:
+        # Nobody in particular has no keys either: what a policy asks of them is missing.
+        keys = {"aws:principalarn": caller.arn, "aws:principalaccount": caller.account, "aws:userid": caller.user_id}
+        if caller.kind == "user":
+            keys["aws:username"] = caller.arn.rpartition("/")[2]
     for entry in req.get("ContextEntries") or ():
         values = entry.get("ContextKeyValues") or []
         many = entry.get("ContextKeyType", "string").endswith("List")
