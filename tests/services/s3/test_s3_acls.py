@@ -115,3 +115,15 @@ def test_turning_lists_off_needs_a_private_bucket(s3, listed, aws_error):
 def test_lists_for_objects_are_ignored_on_a_new_bucket(s3):
     s3.create_bucket(Bucket="from-rclone", ACL="bucket-owner-full-control")
     assert [grant["Permission"] for grant in s3.get_bucket_acl(Bucket="from-rclone")["Grants"]] == ["FULL_CONTROL"]
+
+
+def test_a_list_can_be_emptied(s3, aws_error):
+    s3.create_bucket(Bucket="old", ObjectOwnership="ObjectWriter")
+    s3.put_object(Bucket="old", Key="k", Body=b"x")
+    owner = s3.list_buckets()["Owner"]
+    s3.put_object_acl(Bucket="old", Key="k", AccessControlPolicy={"Owner": owner, "Grants": []})
+    assert s3.get_object_acl(Bucket="old", Key="k")["Grants"] == []
+    s3.put_bucket_acl(Bucket="old", AccessControlPolicy={"Owner": owner, "Grants": []})
+    assert s3.get_bucket_acl(Bucket="old")["Grants"] == []
+    s3.put_bucket_acl(Bucket="old", ACL="private")
+    assert [grant["Permission"] for grant in s3.get_bucket_acl(Bucket="old")["Grants"]] == ["FULL_CONTROL"]

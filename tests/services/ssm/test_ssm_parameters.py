@@ -288,3 +288,13 @@ def test_the_accounts_default_tier_counts_where_none_is_named(ssm, put, aws_erro
         ssm.get_service_setting(SettingId="/ssm/nonsense")
     with aws_error("NotImplemented"):
         ssm.get_service_setting(SettingId="/ssm/opsinsights/opscenter")
+
+
+def test_an_arn_means_a_name_with_and_without_its_slash(ssm, aws_error):
+    for name in ("/slash", "plain", "/a/b"):
+        ssm.put_parameter(Name=name, Value=name, Type="String")
+        arn = ssm.get_parameter(Name=name)["Parameter"]["ARN"]
+        assert ssm.get_parameter(Name=arn)["Parameter"]["Value"] == name
+        assert ssm.get_parameters(Names=[f"{arn}:1"])["Parameters"][0]["Value"] == name
+    with aws_error("ParameterNotFound"):
+        ssm.get_parameter(Name="arn:aws:ssm:us-east-1:000000000000:parameter/absent")

@@ -89,6 +89,10 @@ def _from_header(text: str, permission: str) -> list[Grant]:
     return found
 
 
+NOBODY: tuple[Grant, ...] = ((GROUP, "", ""),)
+"""A list that was emptied: one that was never set is the owner's full control."""
+
+
 def from_document(document: dict[str, Any], owner: str) -> tuple[Grant, ...]:
     """The grants of an AccessControlPolicy; raises MalformedACLError, InvalidArgument."""
     if (document.get("Owner") or {}).get("ID", canonical_user(owner)) != canonical_user(owner):
@@ -106,7 +110,7 @@ def from_document(document: dict[str, Any], owner: str) -> tuple[Grant, ...]:
         if value is None or item.get("Permission") not in PERMISSIONS:
             raise errors.malformed_acl()
         found.append(_checked(str(kind), value, item["Permission"]))
-    return tuple(found)
+    return tuple(found) or NOBODY
 
 
 def _checked(kind: str, value: str, permission: str) -> Grant:
@@ -135,6 +139,7 @@ def to_wire(grants: tuple[Grant, ...], owner: str) -> dict[str, Any]:
         "Grants": [
             {"Grantee": {"Type": kind, "ID" if kind == USER else "URI": value}, "Permission": permission}
             for kind, value, permission in shown
+            if permission
         ],
     }
 

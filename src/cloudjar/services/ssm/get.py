@@ -38,7 +38,7 @@ def _get(ctx: Context, text: str, decrypted: bool) -> dict[str, Any]:
     if public.is_public(reference.name):
         return public.to_wire(ctx, public.find(ctx, reference.name))
     home = names.home(ctx, reference)
-    parameter = home.get(Parameter, reference.name)
+    parameter = names.lookup(ctx, reference)
     if parameter is None:
         raise errors.parameter_not_found()
     version = _version(home, parameter, reference)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from cloudjar.kernel.context import Context
 from cloudjar.services.ssm import errors
-from cloudjar.services.ssm.records import parameter_arn
+from cloudjar.services.ssm.records import Parameter, parameter_arn
 
 LONGEST = 1011
 """Characters of a name together with the ARN before it."""
@@ -48,6 +48,15 @@ def parse(text: str) -> Reference:
 def home(ctx: Context, reference: Reference) -> Context:
     """The context of the account that a parameter is in."""
     return ctx if reference.account in ("", ctx.account) else ctx.at(account=reference.account)
+
+
+def lookup(ctx: Context, reference: Reference) -> Parameter | None:
+    """The parameter that is meant, in its own account; None if there is none."""
+    there = home(ctx, reference)
+    found = there.get(Parameter, reference.name)
+    if found is None and reference.account and "/" not in reference.name:
+        return there.get(Parameter, f"/{reference.name}")
+    return found
 
 
 def reference_arn(ctx: Context, text: str) -> str:

@@ -88,7 +88,7 @@ def _parameter(ctx: Context, arn: str) -> Parameter:
     if ":parameter/" not in arn:
         raise not_implemented("ssm", ctx.call_info.operation, "resources other than parameters")
     reference = names.parse(arn)
-    found = ctx.get(Parameter, reference.name) if names.home(ctx, reference) is ctx else None
+    found = names.lookup(ctx, reference) if names.home(ctx, reference) is ctx else None
     if found is None:
         raise errors.shared_resource_not_found(arn)
     return found
