@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from cloudjar.services.logs.insights_expression import Getter, Row, shown
@@ -24,8 +25,12 @@ _KINDS = (
     ("Token", re.compile(r"\S*\d\S*")),
 )
 _SEVERITIES = ("FATAL", "CRITICAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE")
+_SEVERITY = re.compile(rf"\b({'|'.join(_SEVERITIES)})", re.IGNORECASE)
 _SIMILAR = 0.6
 """The share of the words of a pattern that a message must have in their places to be of that pattern."""
+_DIGIT = re.compile(r"\d")
+_REMEMBERED = 10_000
+"""Shapes of messages whose pattern is known at once."""
 DYNAMIC = "\0"
 
 
@@ -61,6 +66,7 @@ class _Pattern:
 def patterns(rows: Iterable[Row], field: Getter) -> Iterable[dict[str, Any]]:
     """The patterns of a field, the most frequent first."""
     found: dict[tuple[int, str], list[_Pattern]] = {}
+    seen: dict[tuple[str, ...], _Pattern] = {}
     total = 0
     for row in rows:
         value = shown(field(row))
@@ -68,15 +74,27 @@ def patterns(rows: Iterable[Row], field: Getter) -> Iterable[dict[str, Any]]:
             continue
         total += 1
         words = [_word(word) for word in _WORD.findall(value.strip())]
-        severity = next((label for label in _SEVERITIES if re.search(rf"\b{label}", value, re.IGNORECASE)), "")
+        labels = {label.upper() for label in _SEVERITY.findall(value)}
+        severity = next((label for label in _SEVERITIES if label in labels), "")
+        shape = (severity, *words)
+        if shape in seen:
+            seen[shape].count += 1
+            continue
         known = found.setdefault((len(words), severity), [])
-        if not any(pattern.takes(words) for pattern in known):
-            known.append(_Pattern(words, severity))
+        pattern = next((one for one in known if one.takes(words)), None)
+        if pattern is None:
+            pattern = _Pattern(words, severity)
+            known.append(pattern)
+        if len(seen) < _REMEMBERED:
+            seen[shape] = pattern
     everything = sorted((pattern for group in found.values() for pattern in group), key=lambda pattern: -pattern.count)
     for pattern in everything:
         told: dict[str, Any] = {"@pattern": pattern.text(), "@sampleCount": float(pattern.count), "@ratio": pattern.count / total}
         yield told | ({"@severityLabel": pattern.severity} if pattern.severity else {})
 
 
+@lru_cache(maxsize=8192)
 def _word(word: str) -> str:
+    if not _DIGIT.search(word):
+        return word
     return next((DYNAMIC + name for name, shape in _KINDS if shape.fullmatch(word)), word)
