@@ -160,3 +160,25 @@ def test_a_role_is_assumed_by_a_service_for_the_resource_that_its_trust_policy_n
     world.clock.advance(minutes=2)
     world.settle()
     assert [found["GroupName"] for found in iam.list_groups()["Groups"]] == ["right"]
+
+
+def test_a_cluster_token_is_good_for_its_cluster_only(world, person):
+    """A presigned GetCallerIdentity with a signed cluster name is how Kubernetes learns who somebody is (aws-iam-authenticator)."""
+    ann = person("ann")
+    client = ann.client("sts")
+
+    def named(params, context, **_):
+        context["x-k8s-aws-id"] = params.pop("x-k8s-aws-id", "")
+
+    def signed_name(request, **_):
+        request.headers["x-k8s-aws-id"] = request.context.get("x-k8s-aws-id", "")
+
+    client.meta.events.register("provide-client-params.sts.GetCallerIdentity", named)
+    client.meta.events.register("before-sign.sts.GetCallerIdentity", signed_name)
+    url = urlsplit(client.generate_presigned_url("get_caller_identity", Params={"x-k8s-aws-id": "blue"}, ExpiresIn=60, HttpMethod="GET"))
+    host = ("Host", url.netloc)
+    status, text = send(world, "GET", f"{url.path}?{url.query}", [host, ("x-k8s-aws-id", "blue")])
+    assert (status, ann.arn in text) == (200, True)
+    for headers in ([host], [host, ("x-k8s-aws-id", "green")]):
+        status, text = send(world, "GET", f"{url.path}?{url.query}", headers)
+        assert (status, "SignatureDoesNotMatch" in text) == (403, True)
