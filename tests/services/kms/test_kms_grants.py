@@ -142,3 +142,30 @@ def test_a_policy_can_go_by_the_alias_that_was_asked_for(kms, key, as_user, aws_
     ada.encrypt(KeyId="alias/front", Plaintext=b"x")
     with aws_error("AccessDeniedException"):
         ada.encrypt(KeyId=key, Plaintext=b"x")
+
+
+@pytest.mark.parametrize("kind", ["EncryptionContextSubset", "EncryptionContextEquals"])
+def test_a_grantee_hands_on_constraints_that_are_as_strict(kms, key, as_user, aws_error, kind):
+    ada, ben = as_user("ada"), "arn:aws:iam::000000000000:user/ben"
+    as_user("ben")
+    kms.create_grant(
+        KeyId=key,
+        GranteePrincipal="arn:aws:iam::000000000000:user/ada",
+        Operations=["Encrypt", "CreateGrant"],
+        Constraints={kind: {"a": "1"}},
+    )
+
+    def hand_on(**constraints):
+        ada.create_grant(KeyId=key, GranteePrincipal=ben, Operations=["Encrypt"], Constraints=constraints)
+
+    for looser in ({}, {"EncryptionContextSubset": {"b": "1"}}, {"EncryptionContextEquals": {"a": "2"}}):
+        with aws_error("AccessDeniedException"):
+            hand_on(**looser)
+    hand_on(EncryptionContextEquals={"a": "1"})
+    wider = {"EncryptionContextSubset": {"a": "1"}}, {"EncryptionContextEquals": {"a": "1", "b": "2"}}
+    for constraints in wider:
+        if kind == "EncryptionContextSubset":
+            hand_on(**constraints)
+        else:
+            with aws_error("AccessDeniedException"):
+                hand_on(**constraints)

@@ -14,6 +14,8 @@ from cloudjar.services.kms.usage import LastUse
 
 _NOT_CONSTRAINED = frozenset({"CreateGrant", "RetireGrant", "DescribeKey"})
 """The operations of a grant that bring no encryption context."""
+_HANDED_ON = "kms:GrantEncryptionContext"
+"""A condition key of cloudjar's own, for the statements of grants: the encryption context that a new grant is constrained to."""
 
 
 def resource_policy(ctx: Context, arn: str) -> ResourcePolicy | None:
@@ -66,8 +68,13 @@ def _statements(grant: Grant, variables: bool) -> list[dict[str, Any]]:
     if plain:
         found.append({**given, "Action": plain})
     if "CreateGrant" in grant.operations:
-        # A grantee hands on no more than it was given.
-        limit = {"ForAllValues:StringEquals": {"kms:GrantOperations": grant.operations}}
+        # A grantee hands on no more than it was given, and under constraints that are as strict.
+        limit: dict[str, dict[str, Any]] = {"ForAllValues:StringEquals": {"kms:GrantOperations": grant.operations}}
+        if pairs:
+            limit["StringEquals"] = {f"{_HANDED_ON}:{key}": literal(value) for key, value in pairs.items()}
+        if grant.equals:
+            limit["StringEquals"]["kms:GrantConstraintType"] = "EncryptionContextEquals"
+            limit["ForAllValues:StringEquals"][f"{_HANDED_ON}Keys"] = [literal(key) for key in grant.equals]
         found.append({**given, "Action": "kms:CreateGrant", "Condition": limit})
     return found
 
@@ -128,7 +135,8 @@ def _grant_keys(req: dict[str, Any]) -> dict[str, Any]:
     constraints = req.get("Constraints") or {}
     kind = next((name for name in ("EncryptionContextEquals", "EncryptionContextSubset") if constraints.get(name)), None)
     if kind:
-        keys["kms:grantconstrainttype"] = kind
+        keys |= {"kms:grantconstrainttype": kind, f"{_HANDED_ON}Keys".lower(): tuple(constraints[kind])}
+        keys |= {f"{_HANDED_ON}:{key}".lower(): value for key, value in constraints[kind].items()}
     if constraints.get("SourceArn"):
         keys["kms:grantconstraintsourcearn"] = constraints["SourceArn"]
     return keys
