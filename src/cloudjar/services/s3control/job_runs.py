@@ -210,7 +210,8 @@ async def work(ctx: Context, identifier: str, run: str) -> None:
         assert outcome is not None
         with ctx.transaction():
             job = ctx.get(Job, identifier)
-            if job is None or job.run != run:
+            # A job that was cancelled meanwhile may have been tidied up already.
+            if job is None or job.run != run or ctx.get(Task, identifier, task.number) is None:
                 return
             ctx.put(replace(task, status=outcome.status, code=outcome.code, message=outcome.message))
             counted = {"failed": job.failed + 1} if outcome.code else {"succeeded": job.succeeded + 1}
