@@ -61,7 +61,7 @@ def asks(ctx: Context, operation: Operation, req: dict[str, Any]) -> list[Ask]:
     else:
         arns = _listed(found)
         for spec in actions_for(service, operation.name):
-            if not spec.optional or _wanted(spec.action, req):
+            if not spec.optional or (_wanted(spec.action, req) and not _hands_over(ctx, spec.action, req)):
                 result += [Ask(spec, resource) for resource in _about(spec, arns) or [_anywhere(ctx, spec)]]
     if service not in _NO_PASSING and any(ask.spec.level != "List" and ask.spec.level != "Read" for ask in result):
         result += [Ask(named(PASS_ROLE), role) for role in _roles_in(req)]
@@ -135,6 +135,11 @@ def _wanted(action: str, req: dict[str, Any]) -> bool:
     if name in ("TagResource", "CreateTags", "AddTags"):
         return bool(req.get("Tags") or (req.get("CreateBucketConfiguration") or {}).get("Tags"))
     return False
+
+
+def _hands_over(ctx: Context, action: str, req: dict[str, Any]) -> bool:
+    """Whether a service gives what it writes to the bucket's owner: the policies that AWS documents for it allow s3:PutObject alone."""
+    return action == "s3:PutObjectAcl" and ctx.principal.kind == "service" and req.get("ACL") == "bucket-owner-full-control"
 
 
 def _roles_in(req: dict[str, Any]) -> list[str]:

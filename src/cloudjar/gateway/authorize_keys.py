@@ -78,6 +78,15 @@ def _text(value: Any) -> str | tuple[str, ...] | None:
     return None
 
 
+_S3_MEMBERS = {
+    "ACL": "s3:x-amz-acl",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "StorageClass": "s3:x-amz-storage-class",
+}
+"""The keys that members of a call have which is made without HTTP."""
+
+
 def _s3_keys(ctx: Context, req: dict[str, Any]) -> Keys:
     """S3's keys are named for its headers. Source: "Policy actions for Amazon S3", condition keys."""
     headers = ctx.call_info.headers
@@ -86,7 +95,9 @@ def _s3_keys(ctx: Context, req: dict[str, Any]) -> Keys:
         if name in headers:
             keys[f"s3:{name}"] = headers[name]
     algorithm = "presigned" if "authorization" not in headers and ctx.principal.kind != "anonymous" else "header"
-    if headers:
+    if not headers:
+        keys |= {key: req[member] for member, key in _S3_MEMBERS.items() if req.get(member)}
+    else:
         keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"
         keys["s3:authtype"] = "REST-QUERY-STRING" if algorithm == "presigned" else "REST-HEADER"
     for member, key in (("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter"), ("VersionId", "s3:versionid")):

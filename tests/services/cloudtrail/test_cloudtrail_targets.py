@@ -37,7 +37,8 @@ def trail(world):
 def bucket(world):
     s3 = world.client("s3")
     s3.create_bucket(Bucket="trails")
-    s3.put_bucket_policy(Bucket="trails", Policy=statements(to_cloudtrail("s3:PutObject", "arn:aws:s3:::trails/AWSLogs/*")))
+    documented = {"StringEquals": {"aws:SourceArn": TRAIL, "s3:x-amz-acl": "bucket-owner-full-control"}}
+    s3.put_bucket_policy(Bucket="trails", Policy=statements(to_cloudtrail("s3:PutObject", "arn:aws:s3:::trails/AWSLogs/*", documented)))
     return "trails"
 
 

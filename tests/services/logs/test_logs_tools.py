@@ -56,9 +56,10 @@ def bucket(world):
     s3 = world.client("s3")
     s3.create_bucket(Bucket="exports")
     principal = {"Service": "logs.us-east-1.amazonaws.com"}
+    owners = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}
     statements = [
         {"Effect": "Allow", "Principal": principal, "Action": "s3:GetBucketAcl", "Resource": "arn:aws:s3:::exports"},
-        {"Effect": "Allow", "Principal": principal, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::exports/*"},
+        {"Effect": "Allow", "Principal": principal, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::exports/*", "Condition": owners},
     ]
     s3.put_bucket_policy(Bucket="exports", Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
     return s3

@@ -349,6 +349,7 @@ def test_a_pipe_logs_into_a_bucket_that_lets_the_log_delivery_in(world, pipe, se
         "Principal": {"Service": "delivery.logs.amazonaws.com"},
         "Action": "s3:PutObject",
         "Resource": "arn:aws:s3:::pipe-logs/p/AWSLogs/*",
+        "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}},
     }
     s3.put_bucket_policy(Bucket="pipe-logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
     send({"size": 2})

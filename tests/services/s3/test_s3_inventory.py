@@ -11,7 +11,14 @@ import pytest
 def reports(s3):
     s3.create_bucket(Bucket="reports")
     writer = {"Service": "s3.amazonaws.com"}
-    allow = {"Effect": "Allow", "Principal": writer, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::reports/*"}
+    handed_over = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}
+    allow = {
+        "Effect": "Allow",
+        "Principal": writer,
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::reports/*",
+        "Condition": handed_over,
+    }
     s3.put_bucket_policy(Bucket="reports", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
     return "reports"
 

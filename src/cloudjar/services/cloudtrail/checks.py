@@ -13,6 +13,8 @@ from cloudjar.services.cloudtrail import errors
 if TYPE_CHECKING:
     from cloudjar.services.cloudtrail.trails import Trail
 
+OWNERS = "bucket-owner-full-control"
+"""What CloudTrail writes belongs to the bucket's owner; the policy that AWS documents asks for it."""
 PRINCIPAL = "cloudtrail.amazonaws.com"
 CONTEXT_KEY = "aws:cloudtrail:arn"
 """What CloudTrail puts into the encryption context of its files, and key policies ask for."""
@@ -73,9 +75,8 @@ def _check_bucket(ctx: Context, trail: Trail) -> None:
     prefix = f"{trail.prefix}/" if trail.prefix else ""
     folders = [f"{trail.organization}/{ctx.account}", ctx.account] if trail.organization else [ctx.account]
     for folder in folders:
-        if not ctx.world.host.allowed(
-            service(ctx, trail), "s3:PutObject", f"arn:{ctx.partition}:s3:::{trail.bucket}/{prefix}AWSLogs/{folder}/CloudTrail/x"
-        ):
+        arn = f"arn:{ctx.partition}:s3:::{trail.bucket}/{prefix}AWSLogs/{folder}/CloudTrail/x"
+        if not ctx.world.host.allowed(service(ctx, trail), "s3:PutObject", arn, {"s3:x-amz-acl": OWNERS}):
             raise errors.bucket_policy(trail.bucket)
 
 

@@ -21,7 +21,7 @@ async def put(ctx: Context, name: str, key: str, content: bytes, more: dict[str,
     if trail is None:
         return ""
     writer = ctx.as_service("cloudtrail.amazonaws.com", arn_of(ctx, name))
-    request = {"Bucket": trail.bucket, "Key": key, "Body": content, **more}
+    request = {"Bucket": trail.bucket, "Key": key, "Body": content, "ACL": checks.OWNERS, **more}
     if trail.key:
         context = base64.b64encode(json.dumps({checks.CONTEXT_KEY: arn_of(ctx, name)}).encode()).decode()
         request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": trail.key, "SSEKMSEncryptionContext": context}

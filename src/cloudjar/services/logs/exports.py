@@ -19,6 +19,8 @@ from cloudjar.services.logs.reading import Reader
 from cloudjar.services.logs.streams import LogStream
 
 PREFIX = "exportedlogs"
+OWNERS = "bucket-owner-full-control"
+"""What is written belongs to the bucket's owner; the policies that AWS documents ask for it."""
 TEST_KEY = "aws-logs-write-test"
 _READ_AT_ONCE = 500
 _IN_A_FILE = 50_000
@@ -62,7 +64,7 @@ async def create_export_task(ctx: Context, req: dict[str, Any]) -> dict[str, Any
     bucket, prefix = req["destination"], (req.get("destinationPrefix") or PREFIX).strip("/")
     for action, request in (
         ("GetBucketAcl", {"Bucket": bucket}),
-        ("PutObject", {"Bucket": bucket, "Key": f"{prefix}/{TEST_KEY}", "Body": b"Permission Check Successful"}),
+        ("PutObject", {"Bucket": bucket, "Key": f"{prefix}/{TEST_KEY}", "Body": b"Permission Check Successful", "ACL": OWNERS}),
     ):
         try:
             await writer.call_async("s3", action, request)
@@ -143,7 +145,8 @@ async def _export_stream(ctx: Context, task: ExportTask, reader: Reader, stream:
         if len(lines) >= _IN_A_FILE or (lines and not more):
             body = await ctx.offload(_packed, lines)
             key = f"{task.prefix}/{task.id}/{stream.name.replace('/', '-')}/{number:06d}.gz"
-            await _writer(ctx, task.group).call_async("s3", "PutObject", {"Bucket": task.bucket, "Key": key, "Body": body})
+            request = {"Bucket": task.bucket, "Key": key, "Body": body, "ACL": OWNERS}
+            await _writer(ctx, task.group).call_async("s3", "PutObject", request)
             number, lines = number + 1, []
         await asyncio.sleep(0)
     return True

@@ -85,6 +85,7 @@ class ExecutionLog:
             "Bucket": self._bucket["BucketName"],
             "ExpectedBucketOwner": self._bucket["BucketOwner"],
             "Key": f"{self._bucket.get('Prefix') or ''}{name}",
+            "ACL": "bucket-owner-full-control",
             "Body": gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0),
         }
         await self._acting.call_async("s3", "PutObject", request)

@@ -147,7 +147,8 @@ async def deliver(ctx: Context, name: str, wanted: dict[str, Any], data: bytes, 
             (f"{folder}/manifest.json", manifest),
             (f"{folder}/manifest.checksum", _md5(manifest).encode()),
         ):
-            await caller.call_async("s3", "PutObject", {"Bucket": target, "Key": key, "Body": body, **owner})
+            request = {"Bucket": target, "Key": key, "Body": body, "ACL": "bucket-owner-full-control", **owner}
+            await caller.call_async("s3", "PutObject", request)
     except AwsError as error:
         if error.code not in ("AccessDenied", "NoSuchBucket"):
             raise
