@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -410,7 +411,9 @@ class Models:
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        return tuple(sorted(entry.name for entry in self.data_dir.iterdir() if entry.is_dir()))
+        # A folder's own entries say what they are: asking of each by its path takes five times as long.
+        with os.scandir(self.data_dir) as entries:
+            return tuple(sorted(entry.name for entry in entries if entry.is_dir()))
 
     def names(self) -> tuple[str, ...]:
         """All services' botocore directory names."""
