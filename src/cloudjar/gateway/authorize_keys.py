@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -38,6 +39,31 @@ def _as_tags(value: Any) -> dict[str, str]:
             if isinstance(key, str):
                 found[key] = str(item.get("Value") or item.get("value") or item.get("TagValue") or "")
     return found
+
+
+class LaterKeys(Mapping[str, Any]):
+    """Condition keys that are put together when the first is asked for: most policies ask for none."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Keys]) -> None:
+        self._make = make
+        self._made: Keys | None = None
+
+    @property
+    def _keys(self) -> Keys:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __getitem__(self, key: str) -> Any:
+        return self._keys[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def member_keys(ctx: Context, spec: ActionSpec, req: dict[str, Any]) -> Keys:

@@ -6,12 +6,13 @@ The decision itself is identity/policy's; here its question is put together, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cloudjar.gateway.authorize import account_in, resource_policy, resource_tags
 from cloudjar.gateway.authorize_asks import PASS_ROLE, Ask, asks, named, passed_to
-from cloudjar.gateway.authorize_keys import call_keys
+from cloudjar.gateway.authorize_keys import LaterKeys, call_keys
 from cloudjar.gateway.denials import Denials
 from cloudjar.identity import encoded_message, explain, organization
 from cloudjar.identity.accessed import Accessed
@@ -109,8 +110,15 @@ class Verdicts:
         """The questions that policies have to answer, and what they say."""
         principal = ctx.principal
         plain_root = principal.kind == "root" and not principal.session_policies and not self._judge.is_member(ctx, principal.account)
-        shared: Keys | None = None
         own: PolicySet | None = None
+
+        @cache
+        def shared() -> Keys:
+            return request_keys(ctx, questions[0].spec.action.partition(":")[0]) | principal_keys(ctx, principal)
+
+        def keys(ask: Ask, account: str) -> Keys:
+            return shared() | self._ask_keys(ctx, service, ask, account, req, hooks)
+
         accessed = ctx.world.part(Accessed)
         for ask in questions:
             held = resource_policy(self._hooks("iam") if ask.spec.action == PASS_ROLE else hooks, ctx, ask.resource)
@@ -120,13 +128,9 @@ class Verdicts:
                 continue
             if principal.kind == "service" and (held is None or ask.spec.action == PASS_ROLE):
                 continue
-            if shared is None:
-                prefix = ask.spec.action.partition(":")[0]
-                shared = request_keys(ctx, prefix) | principal_keys(ctx, principal)
+            if own is None:
                 own = self._policies_of(ctx, principal)
-            assert own is not None
-            context = shared | self._ask_keys(ctx, service, ask, account, req, hooks)
-            request = AuthzRequest(principal, ask.spec.action, ask.resource, context, account)
+            request = AuthzRequest(principal, ask.spec.action, ask.resource, LaterKeys(partial(keys, ask, account)), account)
             policies = self._bearing(ctx, own, held, ask, account)
             decision = decide(request, policies)
             if decision.allowed and held is not None and held.beneath is not None:
