@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 from cloudjar.identity.principal_keys import Keys, tag_keys
 from cloudjar.identity.service_reference import ActionSpec
+from cloudjar.kernel.clock import wall_seconds
 from cloudjar.kernel.context import Context
 
 _TAG_MEMBERS = ("Tags", "tags", "TagList", "Tag")
@@ -126,6 +128,10 @@ def _s3_keys(ctx: Context, req: dict[str, Any]) -> Keys:
     else:
         keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"
         keys["s3:authtype"] = "REST-QUERY-STRING" if algorithm == "presigned" else "REST-HEADER"
+        if algorithm == "presigned":
+            keys |= _age(ctx.call_info.query)
+        if ctx.call_info.tls:
+            keys["s3:tlsversion"] = ctx.call_info.tls
     for member, key in (("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter"), ("VersionId", "s3:versionid")):
         if req.get(member):
             keys[key] = req[member]
@@ -138,6 +144,16 @@ def _s3_keys(ctx: Context, req: dict[str, Any]) -> Keys:
         keys["s3:requestobjecttagkeys"] = tuple(tags)
         keys |= {f"s3:requestobjecttag/{key.lower()}": value for key, value in tags.items()}
     return keys
+
+
+def _age(query: str) -> Keys:
+    """s3:signatureAge: the milliseconds since a presigned URL was signed. It is measured by the clock that signs, the machine's."""
+    signed = dict(parse_qsl(query)).get("X-Amz-Date", "")
+    try:
+        instant = datetime.strptime(signed, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return {}
+    return {"s3:signatureage": str(max(0, int((wall_seconds() - instant.timestamp()) * 1000)))}
 
 
 def call_keys(ctx: Context, spec: ActionSpec, req: dict[str, Any]) -> Keys:

@@ -31,13 +31,14 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answering", "_body", "_busy", "_can_write", "_closing", "_continued", "_eof", "_framing", "_head", "_lingered", "_lingering",
-        "_paused", "_peer", "_pending", "_port", "_scheme", "_server", "_since", "_transport",
+        "_paused", "_peer", "_pending", "_port", "_scheme", "_server", "_since", "_tls", "_transport",
     )  # fmt: skip
 
     def __init__(self, server: Server, scheme: str) -> None:
         self._server = server
         self._scheme = scheme
         self._peer = ""
+        self._tls = ""
         self._port = 0
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._pending = b""  # Bytes that no request has taken yet.
@@ -62,6 +63,8 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._server.limits.write_bytes)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
+        encrypted = transport.get_extra_info("ssl_object")
+        self._tls = (encrypted.version() or "").removeprefix("TLSv") if encrypted else ""
         own = transport.get_extra_info("sockname")
         self._port = own[1] if own else self._server.port
         self._since = self._server.enter(self)
@@ -261,8 +264,8 @@ class Connection(asyncio.Protocol):
         self._busy = True
         server = self._server
         try:
-            call = server.app(Request(head.method, head.path, head.query, head.headers, body, self._scheme, self._peer, self._port))
-            result = step.start(call)
+            scheme, peer, port, tls = self._scheme, self._peer, self._port, self._tls
+            result = step.start(server.app(Request(head.method, head.path, head.query, head.headers, body, scheme, peer, port, tls)))
         except asyncio.CancelledError:
             self._transport.abort()
         except Exception as error:

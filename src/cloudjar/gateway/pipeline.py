@@ -88,6 +88,8 @@ async def handle(jar: Jar, world: World, request: Request) -> Response:
             source_ip=request.peer,
             user_agent=request.headers.get("user-agent", ""),
             secure=request.scheme == "https",
+            tls=request.tls,
+            query=request.query,
             headers=request.headers,
         )
         ctx = Context(world, principal.account or DEFAULT_ACCOUNT, target.region or DEFAULT_REGION, principal, info, Unit())

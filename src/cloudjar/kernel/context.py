@@ -42,6 +42,10 @@ class Call(msgspec.Struct, kw_only=True):
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False
+    tls: str = ""
+    """The version of TLS, "1.3"; empty for plain HTTP."""
+    query: str = ""
+    """The request's query string, raw."""
     headers: Mapping[str, str] = MappingProxyType({})
     """The request's headers, names in lower case; in calls between services, none but the trace header."""
     via: tuple[str, ...] = ()

@@ -66,6 +66,8 @@ class Request(msgspec.Struct):
     peer: str = "127.0.0.1"
     port: int = 4566
     """The port of the jar that the request came in on."""
+    tls: str = ""
+    """The version of TLS, "1.3"; empty for plain HTTP."""
 
     @property
     def host(self) -> str:

@@ -5,7 +5,9 @@ import urllib.error
 import urllib.request
 from datetime import timedelta
 
+import boto3
 import pytest
+from botocore.config import Config
 
 OTHER = "111122223333"
 
@@ -176,3 +178,33 @@ def test_what_makes_an_object_can_be_told_from_what_prepares_for_it(s3, bucket, 
     jane.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"x")
     with aws_error("AccessDenied"):
         jane.put_object(Bucket=bucket, Key="k", Body=b"x")
+
+
+def test_a_policy_can_ask_for_the_version_of_tls_and_the_age_of_a_link(world, s3, bucket, aws_error):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"v")
+    denial = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+
+    def deny_where(**condition):
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [{**denial, "Condition": condition}]}))
+
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    ours = {**keys, "region_name": "us-east-1", "config": Config(signature_version="s3v4", retries={"max_attempts": 0})}
+    encrypted = world.endpoint.replace("http://127.0.0.1", "https://localhost")
+    safe = boto3.client("s3", endpoint_url=encrypted, verify=str(world.local.jar.authority.bundle()), **ours)
+    deny_where(NumericLessThan={"s3:TlsVersion": "1.2"})
+    assert safe.get_object(Bucket=bucket, Key="k")["Body"].read() == b"v"
+    deny_where(NumericGreaterThanEquals={"s3:TlsVersion": "1.2"})
+    with aws_error("AccessDenied"):
+        safe.get_object(Bucket=bucket, Key="k")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"v"  # plain HTTP has no such version
+
+    link = boto3.client("s3", endpoint_url=world.endpoint, **ours).generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": "k"}
+    )
+    deny_where(NumericGreaterThan={"s3:signatureAge": "600000"})
+    assert urllib.request.urlopen(link).read() == b"v"
+    deny_where(NumericGreaterThanEquals={"s3:signatureAge": "0"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(link)
+    assert refused.value.code == 403
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"v"  # a signature in a header has no age
