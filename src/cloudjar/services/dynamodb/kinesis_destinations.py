@@ -22,17 +22,17 @@ def _no_stream(ctx: Context, req: dict[str, Any]) -> NoReturn:
     )
 
 
-@operation(on=on_table, modelled=True)
+@operation(on=on_table)
 def enable_kinesis_streaming_destination(ctx: Context, req: dict[str, Any]) -> NoReturn:
     _no_stream(ctx, req)
 
 
-@operation(on=on_table, modelled=True)
+@operation(on=on_table)
 def update_kinesis_streaming_destination(ctx: Context, req: dict[str, Any]) -> NoReturn:
     _no_stream(ctx, req)
 
 
-@operation(on=on_table, modelled=True)
+@operation(on=on_table)
 def disable_kinesis_streaming_destination(ctx: Context, req: dict[str, Any]) -> NoReturn:
     _no_stream(ctx, req)
 
